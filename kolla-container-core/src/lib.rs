@@ -1,0 +1,26 @@
+//! scratch
+pub mod error;
+pub mod image_ref;
+pub mod name;
+pub mod quantity;
+pub mod runtime;
+mod secret;
+mod shown;
+pub mod spec;
+pub mod state;
+pub mod supervisor;
+mod text;
+mod timestamp;
+mod violation;
+pub use error::*;
+pub use image_ref::ImageRef;
+pub use name::*;
+pub use quantity::*;
+pub use runtime::Runtime;
+pub use secret::is_secret_name;
+pub use shown::Shown;
+pub use spec::ContainerSpec;
+pub use supervisor::Supervisor;
+pub use text::ParseError;
+pub use timestamp::Timestamp;
+pub use violation::{FieldPath, Violation, Violations};

@@ -1,0 +1,37 @@
+//! Images as observed.
+
+use crate::image_ref::ImageRef;
+use crate::name::ImageId;
+use crate::spec::{ContainerSpec, Platform};
+use crate::timestamp::Timestamp;
+
+/// An image that the engine has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageState {
+    /// Its id.
+    pub id: ImageId,
+    /// Its names with tags, and with digests.
+    pub names: Vec<ImageRef>,
+    /// What it implies for a container made from it: command, entrypoint, environment, labels, user,
+    /// working directory, anonymous volumes, exposed ports, health check, stop signal.
+    pub config: ContainerSpec,
+    /// What it runs on.
+    pub platform: Option<Platform>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was built.
+    pub created: Option<Timestamp>,
+}
+
+/// How far the pull of an image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullProgress {
+    /// The layer, as the engine names it; `None` for the image as a whole.
+    pub layer: Option<String>,
+    /// What is being done, in the engine's words.
+    pub status: String,
+    /// Bytes done.
+    pub current: Option<u64>,
+    /// Bytes to do.
+    pub total: Option<u64>,
+}

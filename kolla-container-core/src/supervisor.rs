@@ -1,0 +1,90 @@
+//! PORT: what core asks of an init system that supervises containers, one unit each.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::name::ContainerName;
+use crate::quantity::TimeSpan;
+use crate::spec::{RestartPolicy, StartLimit};
+use crate::state::EngineKind;
+use crate::text::words;
+
+/// A supervisor of containers: the contract with those who write one.
+///
+/// The planner decides what is supervised; a supervisor renders, installs and starts units.
+///
+/// - A unit has the name of its container; installing it writes, reloads and enables it.
+/// - Starting, stopping and restarting wait until that is done or has failed, and say why it failed.
+/// - All are idempotent: stopping what is stopped and removing what is not there succeed.
+#[async_trait]
+pub trait Supervisor: fmt::Debug + Send + Sync + 'static {
+    /// The text of the unit for `service`; comparing it with what is installed is all there is to drift.
+    fn render(&self, service: &Service) -> String;
+
+    /// The unit of a container; `None` when there is none.
+    async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>>;
+
+    /// Writes the unit, in one step, and enables it; a [`Conflict`](crate::ErrorKind::Conflict) when a
+    /// unit that is not ours is in its place. What runs goes on running.
+    async fn install(&self, service: &Service) -> Result<()>;
+
+    /// Disables the unit and takes it away; fine when it is not there. What runs goes on running.
+    async fn remove(&self, name: &ContainerName) -> Result<()>;
+
+    /// Starts the unit and waits until its container was started.
+    async fn start(&self, name: &ContainerName) -> Result<()>;
+
+    /// Stops the unit and waits until its container has stopped.
+    async fn stop(&self, name: &ContainerName) -> Result<()>;
+
+    /// Stops and starts the unit.
+    async fn restart(&self, name: &ContainerName) -> Result<()>;
+}
+
+/// What a unit is rendered from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The container that the unit starts.
+    pub container: ContainerName,
+    /// The engine that has it.
+    pub engine: EngineKind,
+    /// When the supervisor starts it again; `unless-stopped` is the same as `always` here.
+    pub restart: RestartPolicy,
+    /// How often and how fast.
+    pub start_limit: StartLimit,
+    /// How long it may take to stop; the engine's default unless stated.
+    pub stop_timeout: Option<TimeSpan>,
+}
+
+/// A unit as observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitState {
+    /// Its text as installed.
+    pub text: String,
+    /// Whether a unit of ours: one that is not is never overwritten.
+    pub ours: bool,
+    /// Whether it starts with the machine.
+    pub enabled: bool,
+    /// Whether it was made impossible to start.
+    pub masked: bool,
+    /// What it is doing.
+    pub active: Active,
+}
+
+words! {
+    /// What a unit is doing, in systemd's words.
+    pub enum Active ("state of a unit") {
+        /// Started.
+        Active = "active",
+        /// On its way there.
+        Activating = "activating",
+        /// On its way to an end.
+        Deactivating = "deactivating",
+        /// Stopped.
+        Inactive = "inactive",
+        /// Ended badly.
+        Failed = "failed",
+    }
+}
