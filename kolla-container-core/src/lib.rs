@@ -1,8 +1,12 @@
 //! scratch
+pub mod apply;
+pub mod diff;
 pub mod error;
 pub mod image_ref;
 pub mod name;
+pub mod plan;
 pub mod quantity;
+pub mod reconcile;
 pub mod runtime;
 mod secret;
 mod shown;
@@ -12,10 +16,13 @@ pub mod supervisor;
 mod text;
 mod timestamp;
 mod violation;
+pub use apply::Report;
 pub use error::*;
 pub use image_ref::ImageRef;
 pub use name::*;
+pub use plan::{Goal, Goals, Plan};
 pub use quantity::*;
+pub use reconcile::Reconciler;
 pub use runtime::Runtime;
 pub use secret::is_secret_name;
 pub use shown::Shown;

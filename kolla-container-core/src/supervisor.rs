@@ -26,9 +26,10 @@ pub trait Supervisor: fmt::Debug + Send + Sync + 'static {
     /// The unit of a container; `None` when there is none.
     async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>>;
 
-    /// Writes the unit, in one step, and enables it; a [`Conflict`](crate::ErrorKind::Conflict) when a
-    /// unit that is not ours is in its place. What runs goes on running.
-    async fn install(&self, service: &Service) -> Result<()>;
+    /// Writes the unit with this text ([`render`](Self::render) makes it), in one step, and enables it; a
+    /// [`Conflict`](crate::ErrorKind::Conflict) when a unit that is not ours is in its place. What runs
+    /// goes on running.
+    async fn install(&self, name: &ContainerName, text: &str) -> Result<()>;
 
     /// Disables the unit and takes it away; fine when it is not there. What runs goes on running.
     async fn remove(&self, name: &ContainerName) -> Result<()>;

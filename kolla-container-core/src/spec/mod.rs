@@ -274,6 +274,27 @@ impl ContainerSpec {
         network.into_iter().chain(namespaces).chain(volumes).chain(links).collect()
     }
 
+    /// Puts what `map` says in the place of each reference to another container.
+    pub(crate) fn map_references(&mut self, map: impl Fn(&ContainerRef) -> ContainerRef) {
+        if let Some(NetworkMode::Container(container)) = &mut self.network.mode {
+            *container = map(container);
+        }
+        let Namespaces { ipc, pid, cgroup, user, uts } = &mut self.namespaces;
+        for namespace in [ipc, pid, cgroup, user, uts] {
+            if let Some(NamespaceMode::Container(container)) = namespace {
+                *container = map(container);
+            }
+        }
+        if let Some(volumes) = self.volumes_from.take() {
+            let named = |from: VolumesFrom| VolumesFrom { container: map(&from.container), ..from };
+            self.volumes_from = Some(volumes.into_iter().map(named).collect());
+        }
+        if let Some(links) = self.network.links.take() {
+            let named = |link: Link| Link { container: map(&link.container), ..link };
+            self.network.links = Some(links.into_iter().map(named).collect());
+        }
+    }
+
     /// The names among the containers that this one refers to.
     pub fn referenced_names(&self) -> BTreeSet<&ContainerName> {
         self.references().into_iter().filter_map(ContainerRef::name).collect()

@@ -59,6 +59,16 @@ pub struct ContainerState {
 }
 
 impl ContainerState {
+    /// Puts names in the place of ids wherever it refers to containers that are known.
+    pub(crate) fn name_references(&mut self, names: &BTreeMap<ContainerId, ContainerName>) {
+        let name = |reference: &ContainerRef| match reference {
+            ContainerRef::Id(id) => names.get(id).cloned().map_or_else(|| reference.clone(), ContainerRef::Name),
+            ContainerRef::Name(_) => reference.clone(),
+        };
+        self.joined = self.joined.iter().map(name).collect();
+        self.config.map_references(name);
+    }
+
     /// The anonymous volumes that it has mounted, by target.
     pub fn anonymous_volumes(&self) -> impl Iterator<Item = (&CleanPath, &VolumeName)> {
         self.volumes.iter().filter(|(target, name)| {

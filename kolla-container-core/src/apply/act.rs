@@ -1,0 +1,182 @@
+//! One action: which request of the engine or of the supervisor it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt;
+
+use super::progress::Event;
+use super::report::RunOutput;
+use super::run::Run;
+use crate::diff::stated_fields;
+use crate::error::{Error, ErrorKind, Result};
+use crate::image_ref::ImageRef;
+use crate::name::{ContainerId, ContainerName, VolumeName};
+use crate::plan::{Action, Target};
+use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Volume};
+use crate::state::{LogChunk, LogOptions, Owner, VolumeToCreate, Warning};
+use crate::supervisor::Supervisor;
+
+impl Run<'_> {
+    pub(super) async fn act(&mut self, action: &Action) -> Result<()> {
+        let runtime = self.means.runtime;
+        match action {
+            Action::PullImage { image, platform } => self.pull(image, platform.as_ref()).await,
+            Action::CreateVolume { volume } => runtime.create_volume(&VolumeToCreate::local(volume.clone())).await,
+            Action::RemoveVolume { volume } => remove_volume_unless_used(self, volume).await,
+            Action::Create { name, spec, replaces, inherits } => {
+                self.create(name, spec, replaces.as_ref(), inherits).await
+            }
+            Action::Start { target } => runtime.start_container(&self.id(target)?).await,
+            Action::Stop { target, grace } => runtime.stop_container(&self.id(target)?, *grace).await,
+            Action::Restart { target, grace } => runtime.restart_container(&self.id(target)?, *grace).await,
+            Action::Kill { target, signal } => runtime.kill_container(&self.id(target)?, *signal).await,
+            Action::Pause { target } => runtime.pause_container(&self.id(target)?).await,
+            Action::Unpause { target } => runtime.unpause_container(&self.id(target)?).await,
+            Action::Rename { target, to } => runtime.rename_container(&self.id(target)?, to).await,
+            Action::Update { target, update } => {
+                let warnings = runtime.update_container(&self.id(target)?, update).await?;
+                self.report.warnings.extend(warnings);
+                Ok(())
+            }
+            Action::Remove { target } => runtime.remove_container(&self.id(target)?).await,
+            Action::Discard { keep } => self.discard(keep).await,
+            Action::Verify { target, healthy, settle } => {
+                super::verify(runtime, &self.id(target)?, *healthy, *settle).await
+            }
+            Action::WaitForExit { target, deadline: _ } => self.wait_for_exit(&self.id(target)?).await,
+            Action::InstallUnit { name, text } => self.supervisor(name)?.install(name, text).await,
+            Action::RemoveUnit { name } => self.supervisor(name)?.remove(name).await,
+            Action::StartUnit { name } => self.supervisor(name)?.start(name).await,
+            Action::StopUnit { name } => self.supervisor(name)?.stop(name).await,
+            Action::RestartUnit { name } => self.supervisor(name)?.restart(name).await,
+        }
+    }
+
+    fn id(&self, target: &Target) -> Result<ContainerId> {
+        match target {
+            Target::Existing(id) => Ok(id.clone()),
+            Target::New => self.new.clone().ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "change container", &self.plan.name).because("it was not made")
+            }),
+        }
+    }
+
+    fn supervisor(&self, name: &ContainerName) -> Result<&dyn Supervisor> {
+        self.means.supervisor.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "change unit", name)
+                .because("the plan was made with a supervisor, and there is none")
+        })
+    }
+
+    async fn pull(&self, image: &ImageRef, platform: Option<&Platform>) -> Result<()> {
+        let shared = self.pulls.of(image);
+        let pull = async || {
+            let mut stream = self.means.runtime.pull_image(image, platform);
+            while let Some(progress) = stream.next().await {
+                let progress = &progress?;
+                self.means.listener.event(&Event::Pull { container: &self.plan.name, image, progress });
+            }
+            Ok(())
+        };
+        shared.get_or_init(pull).await.clone()
+    }
+
+    async fn create(
+        &mut self,
+        name: &ContainerName,
+        spec: &ContainerSpec,
+        replaces: Option<&ContainerId>,
+        inherits: &BTreeMap<CleanPath, VolumeName>,
+    ) -> Result<()> {
+        let mut spec = spec.clone();
+        if !inherits.is_empty() {
+            self.inherit(&mut spec, inherits).await?;
+        }
+        let stated = stated_fields(&spec);
+        if let Some(id) = replaces {
+            // Labels have whole seconds.
+            let until = (self.means.now)().after(self.plan.longest()).whole_seconds();
+            let mark = Owner { replaces: Some(id.clone()), until: Some(until), ..Owner::default() };
+            spec = mark.mark(spec);
+            self.mark = Some(mark);
+        }
+        let created = self.means.runtime.create_container(name, &spec).await?;
+        self.new = Some(created.id);
+        for Warning { field, message } in created.warnings {
+            match field.filter(|field| stated.contains(&field.as_str())) {
+                Some(field) => {
+                    return Err(Error::new(ErrorKind::Unsupported, "create container", name)
+                        .because(format!("{field} would not be as stated: {message}")));
+                }
+                None => self.report.warnings.push(message),
+            }
+        }
+        Ok(())
+    }
+
+    /// Now that the image is here, it can be asked which volumes it declares.
+    async fn inherit(&self, spec: &mut ContainerSpec, inherits: &BTreeMap<CleanPath, VolumeName>) -> Result<()> {
+        let Some(reference) = &spec.image else { return Ok(()) };
+        let image = self.means.runtime.image(reference).await?;
+        let declared = image.and_then(|image| image.config.mounts).unwrap_or_default();
+        let Mounts(mounts) = spec.mounts.get_or_insert_default();
+        for (target, volume) in inherits.iter().filter(|(target, _)| declared.0.contains_key(*target)) {
+            let mount = Volume { name: Some(volume.clone()), ..Volume::default() };
+            mounts.entry(target.clone()).or_insert(Mount::Volume(mount));
+        }
+        Ok(())
+    }
+
+    /// Removes what this run has made, also where the answer to its creation was lost.
+    async fn discard(&mut self, keep: &BTreeSet<VolumeName>) -> Result<()> {
+        let runtime = self.means.runtime;
+        let made = match (&self.new, &self.mark) {
+            (Some(id), _) => runtime.container_by_id(id).await?,
+            (None, Some(mark)) => {
+                let found = runtime.container(&self.plan.name.next()).await?;
+                found.filter(|found| found.owner.replaces == mark.replaces && found.owner.until == mark.until)
+            }
+            (None, None) => None,
+        };
+        let Some(made) = made else { return Ok(()) };
+        runtime.remove_container(&made.id).await?;
+        for (_, volume) in made.anonymous_volumes().filter(|(_, volume)| !keep.contains(*volume)) {
+            remove_volume_unless_used(self, volume).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_exit(&mut self, id: &ContainerId) -> Result<()> {
+        let runtime = self.means.runtime;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut unread = None;
+        let mut logs = runtime.logs(id, LogOptions { follow: true, tail: None });
+        let exit = runtime.wait_container(id);
+        let read = async {
+            while let Some(chunk) = logs.next().await {
+                match chunk {
+                    Ok(LogChunk::Stdout(bytes)) => stdout.extend(bytes),
+                    Ok(LogChunk::Stderr(bytes)) => stderr.extend(bytes),
+                    // A logging driver that cannot be read must not lose the exit status.
+                    Err(error) => {
+                        unread = Some(error);
+                        break;
+                    }
+                }
+            }
+        };
+        let (exit, ()) = futures_util::future::join(exit, read).await;
+        if let Some(error) = unread {
+            self.report.warnings.push(format!("its output could not be read: {}", error.report()));
+        }
+        self.report.output = Some(RunOutput { code: exit?.code, stdout, stderr });
+        Ok(())
+    }
+}
+
+async fn remove_volume_unless_used(run: &Run<'_>, volume: &VolumeName) -> Result<()> {
+    match run.means.runtime.remove_volume(volume).await {
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,201 @@
+//! What is expected of a container: what is stated, else what its image implies, else what its engine
+//! does by default.
+//!
+//! Values that an engine derives from another field are expected from the OBSERVED value of that
+//! field, so that a change of one field never shows as a change of two.
+
+use std::collections::BTreeMap;
+
+use super::comparison::Mode;
+use super::fields::{Field, Visitor, visit};
+use super::value::Value;
+use super::{Surroundings, comparison::Comparison};
+use crate::name::ImageId;
+use crate::quantity::{ByteSize, Limit};
+use crate::spec::{
+    Command, ContainerSpec, Environment, ExposedPorts, HealthTest, Healthcheck, Mounts, NamespaceMode, NetworkMode,
+    SecurityOpt, TextMap,
+};
+use crate::state::{ContainerState, EngineFacts};
+
+/// What is expected of `container`; `None` in a field is "any value will do".
+pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around: &Surroundings<'_>) -> ContainerSpec {
+    let nothing = ContainerSpec::default();
+    let implied = around.image.map_or(&nothing, |image| &image.config);
+    let defaults = &around.engine.defaults;
+    let observed = &container.config;
+
+    let mut expected = ContainerSpec::default();
+    visit(&mut FirstStated { sources: [wanted, implied, defaults], expected: &mut expected });
+
+    image(&mut expected, container);
+    command(&mut expected, wanted, implied);
+    environment(&mut expected, wanted, implied, defaults);
+    mounts(&mut expected, wanted, implied);
+    network(&mut expected, wanted, implied, observed);
+    security(&mut expected, wanted, observed);
+    resources(&mut expected, wanted, observed, around.engine);
+    healthcheck(&mut expected.healthcheck, &observed.healthcheck);
+    logging(&mut expected, wanted, defaults);
+    // The platform of a container is that of its image, which is compared by itself.
+    expected.platform.clone_from(&wanted.platform);
+
+    visit(&mut Restricting { comparison: around.comparison, wanted, expected: &mut expected });
+    expected
+}
+
+/// Takes each field from the first source that states it.
+struct FirstStated<'a> {
+    sources: [&'a ContainerSpec; 3],
+    expected: &'a mut ContainerSpec,
+}
+
+impl Visitor for FirstStated<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        let first = self.sources.into_iter().find_map(|source| (field.get)(source).as_ref());
+        *(field.get_mut)(self.expected) = first.cloned();
+    }
+}
+
+/// Leaves only what the mode of each field wants compared.
+struct Restricting<'a> {
+    comparison: &'a Comparison,
+    wanted: &'a ContainerSpec,
+    expected: &'a mut ContainerSpec,
+}
+
+impl Visitor for Restricting<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        let stated = (field.get)(self.wanted);
+        let expected = (field.get_mut)(self.expected);
+        match self.comparison.mode(field.path) {
+            Mode::Strict => {}
+            Mode::Stated if stated.is_some() => {}
+            Mode::AllowExtra => expected.clone_from(stated),
+            Mode::Stated | Mode::Ignore => *expected = None,
+        }
+    }
+}
+
+/// An image that is wanted by its id has no name to compare.
+fn image(expected: &mut ContainerSpec, container: &ContainerState) {
+    let wanted_id = expected.image.as_ref().and_then(|image| image.id()).map(str::parse::<ImageId>);
+    if wanted_id.is_some_and(|id| id.as_ref() == Ok(&container.image_id)) {
+        expected.image.clone_from(&container.config.image);
+    }
+}
+
+/// An entrypoint that is stated takes the image's command away; an empty command is none.
+fn command(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec) {
+    if wanted.command.as_ref().is_none_or(Command::is_empty) {
+        expected.command = match (&wanted.entrypoint, &implied.command) {
+            (None, Some(command)) => Some(command.clone()),
+            _ => Some(Command::default()),
+        };
+    }
+}
+
+/// Maps that the image and the engine fill, and the user adds to.
+fn environment(
+    expected: &mut ContainerSpec,
+    wanted: &ContainerSpec,
+    implied: &ContainerSpec,
+    defaults: &ContainerSpec,
+) {
+    if let Some(Environment(variables)) = &mut expected.environment {
+        *variables = merged([defaults, implied, wanted].map(|spec| spec.environment.as_ref().map(|map| &map.0)));
+    }
+    if let Some(TextMap(labels)) = &mut expected.labels {
+        *labels = merged([defaults, implied, wanted].map(|spec| spec.labels.as_ref().map(|map| &map.0)));
+    }
+    if let Some(TextMap(annotations)) = &mut expected.annotations {
+        *annotations = merged([defaults, implied, wanted].map(|spec| spec.annotations.as_ref().map(|map| &map.0)));
+    }
+    if let Some(ulimits) = &mut expected.resources.ulimits {
+        *ulimits = merged([defaults, implied, wanted].map(|spec| spec.resources.ulimits.as_ref()));
+    }
+}
+
+/// All entries; a later map wins.
+fn merged<K: Clone + Ord, V: Clone, const N: usize>(maps: [Option<&BTreeMap<K, V>>; N]) -> BTreeMap<K, V> {
+    maps.into_iter().flatten().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The image's volumes are mounted where the user mounts nothing else.
+fn mounts(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec) {
+    if let Some(Mounts(mounts)) = &mut expected.mounts {
+        *mounts = merged([implied, wanted].map(|spec| spec.mounts.as_ref().map(|mounts| &mounts.0)));
+    }
+}
+
+fn network(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec, observed: &ContainerSpec) {
+    if wanted.network.mode.is_none() && wanted.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
+        expected.network.mode = Some(NetworkMode::Named);
+    }
+    if let Some(ExposedPorts(ports)) = &mut expected.network.expose {
+        let stated = [implied, wanted].into_iter().filter_map(|spec| spec.network.expose.as_ref());
+        ports.extend(stated.flat_map(|ports| &ports.0));
+        // Some clients and engines expose what they publish.
+        let published = observed.network.ports.iter().flat_map(|ports| ports.0.keys());
+        let exposed = observed.network.expose.iter().flat_map(|exposed| &exposed.0);
+        ports.extend(exposed.filter(|port| published.clone().any(|published| published == *port)));
+    }
+}
+
+/// Engines switch SELinux labels off for containers that share too much with the host.
+fn security(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &ContainerSpec) {
+    let shares = |mode: &Option<NamespaceMode>| *mode == Some(NamespaceMode::Host);
+    let switched_off = observed.security.privileged == Some(true)
+        || shares(&observed.namespaces.ipc)
+        || shares(&observed.namespaces.pid);
+    let is_label = |option: &&SecurityOpt| option.module() == "label";
+    let stated = wanted.security.security_opt.iter().flatten().any(|option| is_label(&option));
+    if switched_off && !stated {
+        let generated = observed.security.security_opt.iter().flatten().filter(is_label).cloned();
+        if let Some(options) = &mut expected.security.security_opt {
+            options.extend(generated);
+        }
+    }
+}
+
+fn resources(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &ContainerSpec, engine: &EngineFacts) {
+    if wanted.resources.memory_swap.is_none()
+        && let Some(memory) = observed.resources.memory
+        && let Some(derived) = derived_swap(memory, engine)
+    {
+        // Without swap accounting an engine leaves it unlimited.
+        let acceptable = [Some(derived), Some(Limit::Unlimited)];
+        let there = observed.resources.memory_swap;
+        expected.resources.memory_swap = if acceptable.contains(&there) { there } else { Some(derived) };
+    }
+    let own_shm = !matches!(
+        observed.namespaces.ipc,
+        Some(NamespaceMode::Host | NamespaceMode::None | NamespaceMode::Container(_))
+    );
+    if wanted.resources.shm_size.is_none() && !own_shm {
+        expected.resources.shm_size = None;
+    }
+}
+
+/// What an engine makes of a memory limit where swap is not stated: the same again.
+pub(super) fn derived_swap(memory: Limit<ByteSize>, engine: &EngineFacts) -> Option<Limit<ByteSize>> {
+    match memory {
+        Limit::At(size) => Some(Limit::At(ByteSize::from_bytes(size.bytes().saturating_mul(2)))),
+        Limit::Unlimited => engine.defaults.resources.memory_swap,
+    }
+}
+
+/// Where there is no check, its other keys mean nothing.
+fn healthcheck(expected: &mut Healthcheck, observed: &Healthcheck) {
+    let no_check = |test: &Option<HealthTest>| *test == Some(HealthTest::None);
+    if no_check(&expected.test) || no_check(&observed.test) {
+        *expected = Healthcheck { test: expected.test.take(), ..Healthcheck::default() };
+    }
+}
+
+/// The engine's default options are those of its default driver.
+fn logging(expected: &mut ContainerSpec, wanted: &ContainerSpec, defaults: &ContainerSpec) {
+    if wanted.logging.options.is_none() && expected.logging.driver != defaults.logging.driver {
+        expected.logging.options = Some(TextMap::default());
+    }
+}

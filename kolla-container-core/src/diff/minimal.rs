@@ -1,0 +1,108 @@
+//! Export: what remains to be stated of a container after everything implied is taken away.
+//!
+//! The inverse of `expect`: comparing a container with its own minimal spec finds nothing.
+
+use super::fields::{Field, Visitor, visit};
+use super::value::Value;
+use super::{Comparison, Surroundings, expect::expect};
+use crate::spec::{ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
+use crate::state::{ContainerState, EngineFacts, ImageState};
+
+/// The spec of a container as a user would have written it: without what its image and its engine
+/// imply.
+///
+/// Values of secrets are in it: it is meant to be a file that runs the same container elsewhere.
+pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &EngineFacts) -> ContainerSpec {
+    let comparison = Comparison::strict();
+    let around = Surroundings { image, wanted_image: None, engine, comparison: &comparison };
+    let observed = &container.config;
+    let mut stated = ContainerSpec { image: observed.image.clone(), ..ContainerSpec::default() };
+    let implied = expect(&stated, container, &around);
+    visit(&mut Subtracting { observed, implied: &implied, stated: &mut stated });
+
+    stated.image.clone_from(&observed.image);
+    name_of_its_own(&mut stated, container);
+    // What an image's entrypoint gets depends on whether one is stated.
+    if stated.entrypoint.is_some() {
+        stated.command.clone_from(&observed.command);
+    }
+    if stated.command.as_ref().is_some_and(|command| command.is_empty()) {
+        // No command is what an entrypoint of one's own implies, and nothing else does.
+        stated.command = None;
+        stated.entrypoint.clone_from(&observed.entrypoint);
+    }
+    subtract_keys(&mut stated, observed, &implied);
+    stated.healthcheck = healthcheck(&stated, observed, &implied);
+    stated.platform = None;
+    // That is what stating networks means.
+    if stated.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
+        stated.network.mode = None;
+    }
+    if stated.resources.memory_swap.is_some_and(|swap| swap.is_unlimited())
+        && observed.resources.memory.is_none_or(|memory| memory.is_unlimited())
+    {
+        stated.resources.memory_swap = None;
+    }
+    stated
+}
+
+/// Keeps each field that is not as it would be by itself.
+struct Subtracting<'a> {
+    observed: &'a ContainerSpec,
+    implied: &'a ContainerSpec,
+    stated: &'a mut ContainerSpec,
+}
+
+impl Visitor for Subtracting<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        let observed = (field.get)(self.observed);
+        let differs = match (observed, (field.get)(self.implied)) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(observed), Some(implied)) => !T::differences(implied, observed, false).is_empty(),
+        };
+        *(field.get_mut)(self.stated) = if differs { observed.clone() } else { None };
+    }
+}
+
+/// The host name that every container gets is the beginning of its id; others are not its own.
+fn name_of_its_own(stated: &mut ContainerSpec, container: &ContainerState) {
+    let given = stated.hostname.as_deref().is_some_and(|name| container.id.as_str().starts_with(name));
+    let shared = container.config.network.mode.as_ref().is_some_and(|mode| !mode.is_own());
+    if given || shared {
+        stated.hostname = None;
+    }
+}
+
+/// Of maps that the image fills, only what is not the image's.
+fn subtract_keys(stated: &mut ContainerSpec, observed: &ContainerSpec, implied: &ContainerSpec) {
+    if let (Some(Environment(variables)), Some(Environment(theirs))) = (&mut stated.environment, &implied.environment) {
+        variables.retain(|name, variable| theirs.get(name) != Some(&*variable));
+        let missing = theirs.keys().filter(|name| {
+            observed.environment.as_ref().is_none_or(|there| there.0.get(*name).and_then(Variable::value).is_none())
+        });
+        variables.extend(missing.map(|name| (name.clone(), Variable::Unset)));
+    }
+    for (ours, theirs) in [(&mut stated.labels, &implied.labels), (&mut stated.annotations, &implied.annotations)] {
+        if let (Some(TextMap(ours)), Some(TextMap(theirs))) = (ours, theirs) {
+            ours.retain(|key, value| theirs.get(key) != Some(&*value));
+        }
+    }
+    if let (Some(ours), Some(theirs)) = (&mut stated.mounts, &implied.mounts) {
+        ours.0.retain(|target, mount| theirs.0.get(target) != Some(&*mount));
+    }
+    if let (Some(ours), Some(theirs)) = (&mut stated.network.expose, &implied.network.expose) {
+        ours.0.retain(|port| !theirs.0.contains(port));
+    }
+}
+
+fn healthcheck(stated: &ContainerSpec, observed: &ContainerSpec, implied: &ContainerSpec) -> Healthcheck {
+    let is_none = |test: &Option<HealthTest>| *test == Some(HealthTest::None);
+    match (is_none(&observed.healthcheck.test), is_none(&implied.healthcheck.test)) {
+        (true, true) => Healthcheck::default(),
+        (true, false) => Healthcheck::none(),
+        // The keys were not compared with anything: state them all.
+        (false, true) => observed.healthcheck.clone(),
+        (false, false) => stated.healthcheck.clone(),
+    }
+}

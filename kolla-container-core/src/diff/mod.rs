@@ -1,0 +1,328 @@
+//! 3. What differs, field by field, and what cures it.
+//!
+//! Pure functions over data: [`expect`] adds to what a user states what the image and the engine
+//! imply; [`diff`] compares that with what is there. No difference is missed for being unstated, and
+//! none is claimed that the engine made by itself.
+
+mod comparison;
+mod expect;
+mod fields;
+mod minimal;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use self::comparison::{Comparison, Mode};
+use self::fields::{Cure, Field, Visitor, visit};
+pub use self::minimal::minimal;
+use self::value::Value;
+use crate::shown::Shown;
+use crate::spec::{ContainerSpec, RestartPolicy};
+use crate::state::{ContainerState, ContainerUpdate, EngineFacts, Features, ImageState};
+use crate::violation::{FieldPath, Violations};
+
+/// What it takes to close a difference; a plan takes the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// The engine can change it while the container runs.
+    Update,
+    /// The container has to be restarted.
+    Restart,
+    /// A new container has to take its place.
+    Recreate,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Update => "update",
+            Self::Restart => "restart",
+            Self::Recreate => "recreate",
+        })
+    }
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Which field.
+    pub field: FieldPath,
+    /// What differs in it: one entry, or one per differing key of a map or a set.
+    pub entries: Vec<Entry>,
+    /// What it takes to close the difference.
+    pub remedy: Remedy,
+}
+
+/// What differs in a field, fit to be shown: secrets are hidden in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The key, in a map or a set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What is there.
+    pub current: Shown,
+    /// What should be there.
+    pub desired: Shown,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.key {
+            write!(f, "[{key}]")?;
+        }
+        write!(f, ": {} -> {}", self.current, self.desired)
+    }
+}
+
+impl fmt::Display for Change {
+    /// One line per entry: `environment[MODE]: slow -> fast`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, entry) in self.entries.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}{entry}", self.field)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    /// The fields that differ, in the order of the spec.
+    pub changes: Vec<Change>,
+    /// Fields that are stated and that this engine does not report, so nobody can tell.
+    pub unreported: Vec<FieldPath>,
+}
+
+impl Diff {
+    /// The greatest remedy of all changes; `None` when there is none.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.changes.iter().map(|change| change.remedy).max()
+    }
+}
+
+/// What a comparison needs to know besides the two sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The image that the container was made from, where the engine still has it.
+    pub image: Option<&'a ImageState>,
+    /// The image that the wanted name stands for now, where the engine has it.
+    pub wanted_image: Option<&'a ImageState>,
+    /// The engine.
+    pub engine: &'a EngineFacts,
+    /// Which fields are compared, and how.
+    pub comparison: &'a Comparison,
+}
+
+/// What differs between what is wanted and what is there.
+pub fn diff(wanted: &ContainerSpec, container: &ContainerState, surroundings: &Surroundings<'_>) -> Diff {
+    let expected = expect::expect(wanted, container, surroundings);
+    let mut visitor =
+        Comparing { wanted, expected: &expected, observed: &container.config, surroundings, found: Diff::default() };
+    visit(&mut visitor);
+    let mut found = visitor.found;
+    compare_image_ids(wanted, container, surroundings, &mut found);
+    found
+}
+
+struct Comparing<'a> {
+    wanted: &'a ContainerSpec,
+    expected: &'a ContainerSpec,
+    observed: &'a ContainerSpec,
+    surroundings: &'a Surroundings<'a>,
+    found: Diff,
+}
+
+impl Visitor for Comparing<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        let Some(desired) = (field.get)(self.expected) else { return };
+        let Some(current) = (field.get)(self.observed) else {
+            if (field.get)(self.wanted).is_some() {
+                self.found.unreported.push(field.path.into());
+            }
+            return;
+        };
+        let extra = self.surroundings.comparison.mode(field.path) == Mode::AllowExtra;
+        let entries = T::differences(desired, current, extra);
+        if !entries.is_empty() {
+            let can_update = self.surroundings.engine.features.can_update(field.path);
+            let remedy = match field.cure {
+                Cure::Update if can_update && !desired.is_no_limit() => Remedy::Update,
+                Cure::UpdateToAny if can_update => Remedy::Update,
+                Cure::Recreate | Cure::Update | Cure::UpdateToAny => Remedy::Recreate,
+            };
+            self.found.changes.push(Change { field: field.path.into(), entries, remedy });
+        }
+    }
+}
+
+/// An image that was built or pulled anew has another id under the same name.
+fn compare_image_ids(
+    wanted: &ContainerSpec,
+    container: &ContainerState,
+    surroundings: &Surroundings<'_>,
+    found: &mut Diff,
+) {
+    let Some(wanted_image) = surroundings.wanted_image else { return };
+    let ignored = surroundings.comparison.mode("image") == Mode::Ignore;
+    if ignored || wanted.image.is_none() || wanted_image.id == container.image_id {
+        return;
+    }
+    let entry = Entry {
+        key: Some("id".to_owned()),
+        current: Shown::text(container.image_id.short()),
+        desired: Shown::text(wanted_image.id.short()),
+    };
+    match found.changes.iter_mut().find(|change| change.field.as_str() == "image") {
+        Some(change) => change.entries.push(entry),
+        None => {
+            found.changes.insert(0, Change { field: "image".into(), entries: vec![entry], remedy: Remedy::Recreate })
+        }
+    }
+}
+
+/// The one update that closes `changes`, and carries what the engine would otherwise refuse.
+///
+/// `None` when one of them cannot be closed in place.
+pub(crate) fn update_for(
+    changes: &[Change],
+    wanted: &ContainerSpec,
+    container: &ContainerState,
+    surroundings: &Surroundings<'_>,
+) -> ContainerUpdate {
+    let expected = expect::expect(wanted, container, surroundings);
+    let mut update = ContainerUpdate::default();
+    for change in changes.iter().filter(|change| change.remedy == Remedy::Update) {
+        visit(&mut Copying { path: change.field.as_str(), from: &expected, to: &mut update });
+    }
+    // The engine derives swap from memory once, when the container is made: it has to go along.
+    if let Some(memory) = update.resources.memory
+        && update.resources.memory_swap.is_none()
+    {
+        update.resources.memory_swap =
+            wanted.resources.memory_swap.or_else(|| expect::derived_swap(memory, surroundings.engine));
+    }
+    update
+}
+
+/// The update that takes `update` back: the values of the same fields as they are now.
+pub(crate) fn reverse_update(update: &ContainerUpdate, container: &ContainerState) -> ContainerUpdate {
+    let stated =
+        ContainerSpec { resources: update.resources.clone(), restart: update.restart, ..ContainerSpec::default() };
+    let mut reverse = ContainerUpdate::default();
+    let mut visitor = Reversing { stated: &stated, from: &container.config, to: &mut reverse };
+    visit(&mut visitor);
+    reverse
+}
+
+struct Copying<'a> {
+    path: &'a str,
+    from: &'a ContainerSpec,
+    to: &'a mut ContainerUpdate,
+}
+
+impl Visitor for Copying<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        if field.path == self.path {
+            copy(field, self.from, self.to);
+        }
+    }
+}
+
+struct Reversing<'a> {
+    stated: &'a ContainerSpec,
+    from: &'a ContainerSpec,
+    to: &'a mut ContainerUpdate,
+}
+
+impl Visitor for Reversing<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        if (field.get)(self.stated).is_some() {
+            copy(field, self.from, self.to);
+        }
+    }
+}
+
+/// Copies one field into an update, by way of a spec: an update has the same groups.
+fn copy<T: Value>(field: &Field<T>, from: &ContainerSpec, to: &mut ContainerUpdate) {
+    let mut spec = ContainerSpec { resources: std::mem::take(&mut to.resources), ..ContainerSpec::default() };
+    spec.restart = to.restart;
+    (field.get_mut)(&mut spec).clone_from((field.get)(from));
+    to.resources = spec.resources;
+    to.restart = spec.restart;
+}
+
+/// Which fields there are, in the order in which they are compared and shown.
+pub fn field_names() -> Vec<&'static str> {
+    struct Names(Vec<&'static str>);
+
+    impl Visitor for Names {
+        fn field<T: Value>(&mut self, field: &Field<T>) {
+            self.0.push(field.path);
+        }
+    }
+
+    let mut names = Names(Vec::new());
+    visit(&mut names);
+    names.0
+}
+
+/// What of `spec` an engine with these features cannot do, all at once.
+pub fn unsupported(spec: &ContainerSpec, features: &Features) -> Violations {
+    struct Stated<'a> {
+        spec: &'a ContainerSpec,
+        features: &'a Features,
+        refused: Violations,
+    }
+
+    impl Visitor for Stated<'_> {
+        fn field<T: Value>(&mut self, field: &Field<T>) {
+            let Some(value) = (field.get)(self.spec) else { return };
+            if value.is_nothing() {
+                return;
+            }
+            if let Some(reason) = self.features.refusal(field.path) {
+                self.refused.add(field.path, reason);
+            }
+            for part in value.uses() {
+                if let Some(reason) = self.features.refusal(&format!("{}.{part}", field.path)) {
+                    self.refused.add(field.path, reason);
+                }
+            }
+        }
+    }
+
+    let mut stated = Stated { spec, features, refused: Violations::none() };
+    visit(&mut stated);
+    stated.refused
+}
+
+/// The paths of the fields that are stated in `spec`.
+pub(crate) fn stated_fields(spec: &ContainerSpec) -> Vec<&'static str> {
+    struct Stated<'a>(&'a ContainerSpec, Vec<&'static str>);
+
+    impl Visitor for Stated<'_> {
+        fn field<T: Value>(&mut self, field: &Field<T>) {
+            if (field.get)(self.0).is_some() {
+                self.1.push(field.path);
+            }
+        }
+    }
+
+    let mut stated = Stated(spec, Vec::new());
+    visit(&mut stated);
+    stated.1
+}
+
+/// What a supervised container is to its engine: one that the engine itself never restarts.
+pub(crate) fn without_engine_restart(mut spec: ContainerSpec) -> ContainerSpec {
+    spec.restart = Some(RestartPolicy::No);
+    spec
+}

@@ -1,0 +1,369 @@
+//! How the values of fields are compared and shown, type by type.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use super::Entry;
+use crate::image_ref::ImageRef;
+use crate::name::NetworkName;
+use crate::quantity::{ByteSize, CpuSet, Cpus, Limit, TimeSpan};
+use crate::shown::Shown;
+use crate::spec::{
+    Capability, CleanPath, Command, ContainerPort, Device, DeviceCgroupRule, DeviceRequest, Endpoint, Environment,
+    ExposedPorts, ExtraHosts, HealthTest, HostAddress, HostPort, Link, Mount, Mounts, NamespaceMode, NetworkMode,
+    Platform, Ports, RestartPolicy, SecurityOpt, Signal, TextMap, Ulimit, UlimitName, Variable, VolumesFrom,
+};
+
+/// The value of a field.
+pub(super) trait Value: Clone + PartialEq {
+    /// What differs: nothing, one entry, or one per key. With `extra`, keys that are not desired may be there.
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry>;
+
+    /// Whether it takes a limit away, which an update cannot do.
+    fn is_no_limit(&self) -> bool {
+        false
+    }
+
+    /// Whether stating it asks for nothing that an engine would have to be able to do.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+
+    /// Which of the parts that an engine may lack it uses; see [`Features`](crate::state::Features).
+    fn uses(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
+
+fn whole(current: Shown, desired: Shown) -> Vec<Entry> {
+    vec![Entry { key: None, current, desired }]
+}
+
+/// One entry per key whose values are not the same.
+fn by_key<'a, K: Display + Ord, V: 'a>(
+    desired: &'a BTreeMap<K, V>,
+    current: &'a BTreeMap<K, V>,
+    extra: bool,
+    same: impl Fn(&V, &V) -> bool,
+    shown: impl Fn(&K, &V) -> Shown,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (key, value) in desired {
+        let other = current.get(key);
+        if !other.is_some_and(|other| same(value, other)) {
+            let current = other.map_or_else(Shown::not_set, |other| shown(key, other));
+            entries.push(Entry { key: Some(key.to_string()), current, desired: shown(key, value) });
+        }
+    }
+    for (key, value) in current.iter().filter(|(key, _)| !extra && !desired.contains_key(key)) {
+        entries.push(Entry { key: Some(key.to_string()), current: shown(key, value), desired: Shown::not_set() });
+    }
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
+    entries
+}
+
+macro_rules! text_values {
+    ($($type:ty: $no_limit:expr),+ $(,)?) => {$(
+        impl Value for $type {
+            fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+                if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+            }
+
+            fn is_no_limit(&self) -> bool {
+                let no_limit: fn(&Self) -> bool = $no_limit;
+                no_limit(self)
+            }
+        }
+    )+};
+}
+
+text_values!(
+    bool: |_| false,
+    i64: |_| false,
+    u16: |weight| *weight == 0,
+    u32: |_| false,
+    u64: |shares| *shares == 0,
+    ByteSize: |_| false,
+    TimeSpan: |span| span.as_nanos() == 0,
+    Cpus: |cpus| cpus.nanos() == 0,
+    Platform: |_| false,
+    RestartPolicy: |_| false,
+    Signal: |_| false,
+    CleanPath: |_| false,
+    Limit<u64>: Limit::is_unlimited,
+    Limit<TimeSpan>: Limit::is_unlimited,
+);
+
+impl Value for Limit<ByteSize> {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        let shown =
+            |limit: &Self| limit.value().map_or_else(|| Shown::text("unlimited"), |size| Shown::text(size.human()));
+        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    }
+
+    fn is_no_limit(&self) -> bool {
+        self.is_unlimited()
+    }
+}
+
+impl Value for CpuSet {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        let shown = |set: &Self| if set.is_empty() { Shown::text("all") } else { Shown::text(set) };
+        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    }
+
+    fn is_no_limit(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Value for ImageRef {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        let shown = |image: &Self| Shown::text(image.familiar());
+        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    }
+}
+
+impl Value for String {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        let shown = |text: &Self| if text.is_empty() { Shown::not_set() } else { Shown::text(text) };
+        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    }
+}
+
+impl Value for Command {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        let shown = |command: &Self| {
+            if command.is_empty() { Shown::not_set() } else { Shown::argv(command.argv().iter().map(String::as_str)) }
+        };
+        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    }
+}
+
+impl Value for HealthTest {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        if desired == current { Vec::new() } else { whole(current.shown(), desired.shown()) }
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl Value for NetworkMode {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+    }
+
+    fn uses(&self) -> Vec<&'static str> {
+        if matches!(self, Self::Pasta | Self::Slirp4netns) { vec!["podman"] } else { Vec::new() }
+    }
+}
+
+impl Value for NamespaceMode {
+    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+        if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+    }
+
+    fn uses(&self) -> Vec<&'static str> {
+        match self {
+            Self::KeepId | Self::Auto | Self::NoMap => vec!["podman"],
+            Self::Path(_) => vec!["path"],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Value for Environment {
+    /// A variable that is unset is the same as one that is not there.
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        let names: BTreeSet<&String> =
+            desired.0.keys().chain(current.0.keys().filter(|name| !extra || desired.0.contains_key(*name))).collect();
+        let value = |side: &'_ Self, name: &String| side.0.get(name).and_then(Variable::value).map(ToOwned::to_owned);
+        names
+            .into_iter()
+            .filter(|name| value(desired, name) != value(current, name))
+            .map(|name| {
+                // Whoever declares a value secret means what was there before it, too.
+                let is_secret =
+                    [desired, current].iter().any(|side| matches!(side.0.get(name), Some(Variable::Secret(_))));
+                let shown = |side: &Self| match side.shown(name) {
+                    shown if shown.is_not_set() => shown,
+                    _ if is_secret => Shown::secret(),
+                    shown => shown,
+                };
+                Entry { key: Some(name.clone()), current: shown(current), desired: shown(desired) }
+            })
+            .collect()
+    }
+}
+
+impl Value for TextMap {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        by_key(&desired.0, &current.0, extra, |a, b| a == b, |key, value| Shown::named(key, value))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Value for Mounts {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        by_key(&desired.0, &current.0, extra, |a, b| a == b, |_, mount| Shown::text(mount.describe()))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn uses(&self) -> Vec<&'static str> {
+        let mut parts = BTreeSet::new();
+        for mount in self.0.values() {
+            match mount {
+                Mount::Bind(bind) => {
+                    parts.extend((!bind.flags.is_empty()).then_some("flags"));
+                    parts.extend(bind.non_recursive.then_some("non_recursive"));
+                    parts.extend(bind.relabel.map(|_| "relabel"));
+                }
+                Mount::Volume(volume) => {
+                    parts.extend((!volume.flags.is_empty()).then_some("flags"));
+                    parts.extend(volume.subpath.as_ref().map(|_| "subpath"));
+                    parts.extend(volume.no_copy.then_some("no_copy"));
+                }
+                Mount::Tmpfs(_) => {
+                    parts.insert("tmpfs");
+                }
+                Mount::Devpts => {
+                    parts.insert("devpts");
+                }
+            }
+        }
+        parts.into_iter().collect()
+    }
+}
+
+impl Value for BTreeMap<UlimitName, Ulimit> {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        by_key(desired, current, extra, |a, b| a == b, |_, ulimit| Shown::text(ulimit))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Value for BTreeMap<NetworkName, Endpoint> {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        by_key(desired, current, extra, |a, b| a == b, |_, endpoint| Shown::text(endpoint.describe()))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn uses(&self) -> Vec<&'static str> {
+        if self.len() > 1 { vec!["several"] } else { Vec::new() }
+    }
+}
+
+impl Value for Ports {
+    /// A random port of the host is the same as whichever the engine picked.
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        by_key(&desired.0, &current.0, extra, same_host_ports, |_: &ContainerPort, hosts| {
+            Shown::text(crate::text::join(hosts, ", "))
+        })
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn same_host_ports(desired: &BTreeSet<HostPort>, current: &BTreeSet<HostPort>) -> bool {
+    if desired.len() != current.len() {
+        return false;
+    }
+    let mut left: Vec<&HostPort> = current.difference(desired).collect();
+    desired.difference(current).all(|wanted| {
+        let picked = left.iter().position(|there| wanted.port.is_none() && there.ip == wanted.ip);
+        picked.map(|index| left.remove(index)).is_some()
+    })
+}
+
+impl Value for ExtraHosts {
+    /// `host-gateway` is the same as whichever one address the engine found.
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        let same = |desired: &BTreeSet<HostAddress>, current: &BTreeSet<HostAddress>| {
+            let resolved = current.difference(desired).count();
+            let open = desired.difference(current).collect::<Vec<_>>();
+            open.len() == resolved && open.iter().all(|address| **address == HostAddress::HostGateway)
+        };
+        by_key(&desired.0, &current.0, extra, same, |_, addresses| Shown::text(crate::text::join(addresses, ", ")))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn set_differences<T: Display + Ord>(desired: &BTreeSet<T>, current: &BTreeSet<T>, extra: bool) -> Vec<Entry> {
+    let set = || Shown::text("set");
+    let missing = desired.difference(current).map(|element| Entry {
+        key: Some(Shown::text(element).to_string()),
+        current: Shown::not_set(),
+        desired: set(),
+    });
+    let surplus = current.difference(desired).filter(|_| !extra).map(|element| Entry {
+        key: Some(Shown::text(element).to_string()),
+        current: set(),
+        desired: Shown::not_set(),
+    });
+    missing.chain(surplus).collect()
+}
+
+macro_rules! set_values {
+    ($($element:ty),+ $(,)?) => {$(
+        impl Value for BTreeSet<$element> {
+            fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+                set_differences(desired, current, extra)
+            }
+
+            fn is_nothing(&self) -> bool {
+                self.is_empty()
+            }
+        }
+    )+};
+}
+
+set_values!(String, Capability, Device, DeviceRequest, Link, SecurityOpt, VolumesFrom);
+
+impl Value for ExposedPorts {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        set_differences(&desired.0, &current.0, extra)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+macro_rules! list_values {
+    ($($element:ty),+ $(,)?) => {$(
+        impl Value for Vec<$element> {
+            fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
+                let shown = |list: &Self| {
+                    if list.is_empty() { Shown::not_set() } else { Shown::text(crate::text::join(list, ", ")) }
+                };
+                if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+            }
+
+            fn is_nothing(&self) -> bool {
+                self.is_empty()
+            }
+        }
+    )+};
+}
+
+list_values!(IpAddr, String, DeviceCgroupRule);

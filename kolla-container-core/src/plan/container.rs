@@ -1,0 +1,381 @@
+//! One container: from its goal and what is there to the steps between them.
+
+use super::step::{Action, Cause, Steps, Target};
+use super::unit::Unit;
+use super::{ContainerPlan, Context, Effect, Freshness, Goal, Needs, Observation, RunOptions};
+use crate::diff::{self, Comparison, Diff, Mode, Remedy, Surroundings};
+use crate::error::{Error, ErrorKind};
+use crate::name::ContainerName;
+use crate::quantity::TimeSpan;
+use crate::spec::{ContainerSpec, Stale};
+use crate::state::{ContainerState, Health, Status};
+
+/// Plans one container. `forced` is why it has to be replaced whatever the comparison says.
+pub(super) fn plan(
+    name: &ContainerName,
+    goal: &Goal,
+    seen: &Observation,
+    context: &Context<'_>,
+    forced: Option<&Cause>,
+    needs: &mut Needs,
+) -> ContainerPlan {
+    let there = match seen.containers.get(name) {
+        Some(Ok(there)) => there.as_ref(),
+        Some(Err(error)) => return ContainerPlan::refused(name.clone(), error.clone()),
+        None => None,
+    };
+    let recovery = super::recover::recover(name, there, seen.leftovers.get(name), goal.wants_it_up(), seen.at, context);
+    let recovery = match recovery {
+        Ok(recovery) => recovery,
+        Err(error) => return ContainerPlan::refused(name.clone(), error),
+    };
+    let unit = Unit::new(name, goal.spec(), seen.units.get(name).and_then(Option::as_ref), context);
+    if let Some(error) = unit.refusal(name) {
+        return ContainerPlan::refused(name.clone(), error);
+    }
+
+    let mut plan = ContainerPlan::new(name.clone());
+    if let Some(spec) = goal.spec() {
+        plan.deadlines = spec.deploy.deadlines;
+    }
+    if !recovery.steps.is_empty() {
+        plan.effect = Effect::Repaired;
+        plan.steps = recovery.steps;
+        plan.notes.push("an earlier run was interrupted; what it left behind is cleared away first".to_owned());
+    }
+    // To its engine, a supervised container is one that the engine itself never restarts.
+    let wanted = goal
+        .spec()
+        .map(|spec| if unit.is_wanted() { diff::without_engine_restart(spec.clone()) } else { spec.clone() });
+    let mut subject = Subject { name, goal, seen, context, unit: &unit, needs, plan };
+    match (wanted, recovery.survivor) {
+        (Some(wanted), survivor) => subject.towards(&wanted, survivor.as_ref(), forced),
+        (None, survivor) => subject.without_spec(survivor.as_ref()),
+    }
+    subject.plan
+}
+
+/// A container that is being planned.
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a ContainerName,
+    pub(super) goal: &'a Goal,
+    pub(super) seen: &'a Observation,
+    pub(super) context: &'a Context<'a>,
+    pub(super) unit: &'a Unit<'a>,
+    pub(super) needs: &'a mut Needs,
+    pub(super) plan: ContainerPlan,
+}
+
+impl Subject<'_> {
+    pub(super) fn take(&mut self, steps: Steps, effect: Effect) {
+        if !steps.steps.is_empty() {
+            self.plan.steps.extend(steps.steps);
+            self.plan.effect = effect;
+        }
+    }
+
+    fn refuse(&mut self, kind: ErrorKind, operation: &'static str, reason: impl std::fmt::Display) {
+        let error = Error::new(kind, operation, self.name).because(reason);
+        self.plan = ContainerPlan::refused(self.name.clone(), error);
+    }
+
+    fn towards(&mut self, wanted: &ContainerSpec, there: Option<&ContainerState>, forced: Option<&Cause>) {
+        if let Goal::Run(_, options) = self.goal {
+            return self.run(wanted, there, *options);
+        }
+        let Some(old) = there else { return self.create(wanted) };
+        if old.status == Status::Removing {
+            return self.refuse(ErrorKind::Conflict, "plan container", "it is being removed, and that takes long");
+        }
+        let found = self.compare(wanted, old);
+        self.note_unreported(&found);
+        let unit_change = self.unit.change();
+        self.plan.changes.clone_from(&found.changes);
+        self.plan.changes.extend(unit_change);
+
+        let differs = || Cause::Differs(found.changes.iter().map(|change| change.field.clone()).collect());
+        let cause = match (self.goal, forced, found.remedy()) {
+            (Goal::Replace(_), ..) => Some(Cause::Asked),
+            (.., Some(Remedy::Recreate)) => Some(differs()),
+            (_, Some(cause), _) => Some(cause.clone()),
+            _ if old.status == Status::Dead => Some(Cause::Status(Status::Dead)),
+            _ => None,
+        };
+        if let Some(cause) = cause {
+            return self.replace(wanted, old, cause);
+        }
+        if found.remedy() == Some(Remedy::Update) {
+            let update = {
+                let comparison = self.context.comparison;
+                let surroundings = self.surroundings(wanted, old, comparison);
+                diff::update_for(&found.changes, wanted, old, &surroundings)
+            };
+            let reverse = diff::reverse_update(&update, old);
+            let target = Target::Existing(old.id.clone());
+            let mut steps = Steps::because(differs());
+            steps.undone_by(
+                Action::Update { target: target.clone(), update: Box::new(update) },
+                [Action::Update { target, update: Box::new(reverse) }],
+            );
+            self.note_limits_that_were_not_set(&found);
+            self.take(steps, Effect::Updated);
+        }
+        self.reach_state(old);
+        self.check_config(wanted, old);
+    }
+
+    pub(super) fn surroundings<'s>(
+        &'s self,
+        wanted: &ContainerSpec,
+        old: &ContainerState,
+        comparison: &'s Comparison,
+    ) -> Surroundings<'s> {
+        Surroundings {
+            image: self.seen.used_images.get(&old.image_id).and_then(Option::as_ref),
+            wanted_image: wanted.image.as_ref().and_then(|image| self.seen.images.get(image)?.as_ref()),
+            engine: self.context.engine,
+            comparison,
+        }
+    }
+
+    fn compare(&self, wanted: &ContainerSpec, old: &ContainerState) -> Diff {
+        // That the engine leaves the restarting to the supervisor is compared in any case.
+        let supervised = self.unit.is_wanted().then(|| self.context.comparison.clone().with("restart", Mode::Strict));
+        match supervised {
+            Some(Ok(comparison)) => diff::diff(wanted, old, &self.surroundings(wanted, old, &comparison)),
+            _ => diff::diff(wanted, old, &self.surroundings(wanted, old, self.context.comparison)),
+        }
+    }
+
+    fn note_unreported(&mut self, found: &Diff) {
+        if !found.unreported.is_empty() {
+            let fields = crate::text::join(&found.unreported, ", ");
+            self.plan.notes.push(format!("not compared, because this engine does not report it: {fields}"));
+        }
+    }
+
+    fn note_limits_that_were_not_set(&mut self, found: &Diff) {
+        let unset = found.changes.iter().filter(|change| {
+            change.remedy == Remedy::Update
+                && change.entries.iter().any(|entry| entry.current.to_string() == "unlimited")
+        });
+        let fields = crate::text::join(unset.map(|change| &change.field), ", ");
+        if !fields.is_empty() {
+            self.plan.notes.push(format!("cannot be undone in place, because it was not limited before: {fields}"));
+        }
+    }
+
+    /// From a container that is configured as it should be to the state that is wanted.
+    fn reach_state(&mut self, old: &ContainerState) {
+        let target = Target::Existing(old.id.clone());
+        if matches!(self.goal, Goal::Created(_)) {
+            return;
+        }
+        self.mend_unit();
+        let wants_pause = matches!(self.goal, Goal::Paused(_));
+        let wants_health = matches!(self.goal, Goal::Healthy(_)) && old.config.healthcheck.is_active();
+        let mut steps = Steps::because(Cause::Status(old.status.clone()));
+        match &old.status {
+            Status::Running if self.unit.is_wanted() && !self.unit.is_active() => {
+                let mut steps = Steps::because(Cause::OutsideUnit);
+                steps.undone_by(
+                    Action::Stop { target: target.clone(), grace: None },
+                    [Action::Start { target: target.clone() }],
+                );
+                self.start(&target, &mut steps);
+                self.take(steps, Effect::Restarted);
+            }
+            Status::Running if wants_pause => {
+                steps.undone_by(Action::Pause { target: target.clone() }, [Action::Unpause { target }]);
+                self.take(steps, Effect::Paused);
+            }
+            Status::Running if wants_health && old.health == Some(Health::Unhealthy) => {
+                let mut steps = Steps::because(Cause::Unhealthy);
+                self.restart(&target, None, &mut steps);
+                self.take(steps, Effect::Restarted);
+            }
+            Status::Running if wants_health && old.health != Some(Health::Healthy) => {
+                steps.once(self.verify(&target));
+                self.take(steps, Effect::Verified);
+            }
+            Status::Running => {}
+            Status::Paused if wants_pause => {}
+            Status::Paused => {
+                steps.undone_by(Action::Unpause { target: target.clone() }, [Action::Pause { target: target.clone() }]);
+                if wants_health {
+                    steps.once(self.verify(&target));
+                }
+                self.take(steps, Effect::Unpaused);
+            }
+            Status::Created | Status::Exited => {
+                self.start(&target, &mut steps);
+                if wants_pause {
+                    steps.once(Action::Pause { target });
+                }
+                self.take(steps, Effect::Started);
+            }
+            Status::Restarting | Status::Stopping | Status::Removing | Status::Dead | Status::Unrecognised(_) => {
+                steps.once(self.verify(&target));
+                self.take(steps, Effect::Verified);
+            }
+        }
+    }
+
+    /// Writes the unit where it is not as it should be, and takes it away where none is wanted.
+    pub(super) fn mend_unit(&mut self) {
+        let name = self.name.clone();
+        let mut steps = Steps::because(Cause::Unit);
+        match (&self.unit.wanted, self.unit.there) {
+            (Some(text), None) => steps.undone_by(
+                Action::InstallUnit { name: name.clone(), text: text.clone() },
+                [Action::RemoveUnit { name }],
+            ),
+            (Some(text), Some(there)) if self.unit.change().is_some() => steps.undone_by(
+                Action::InstallUnit { name: name.clone(), text: text.clone() },
+                [Action::InstallUnit { name, text: there.text.clone() }],
+            ),
+            (None, Some(there)) if self.context.supervisor.is_some() => steps.undone_by(
+                Action::RemoveUnit { name: name.clone() },
+                [Action::InstallUnit { name, text: there.text.clone() }],
+            ),
+            _ => {}
+        }
+        self.take(steps, Effect::Repaired);
+    }
+
+    /// Starts a container, by its unit where it has one, and watches it.
+    pub(super) fn start(&self, target: &Target, steps: &mut Steps) {
+        if self.unit.is_wanted() {
+            let name = self.name.clone();
+            steps.undone_by(Action::StartUnit { name: name.clone() }, [Action::StopUnit { name }]);
+        } else {
+            steps.undone_by(
+                Action::Start { target: target.clone() },
+                [Action::Stop { target: target.clone(), grace: None }],
+            );
+        }
+        steps.once(self.verify(target));
+    }
+
+    fn restart(&self, target: &Target, grace: Option<TimeSpan>, steps: &mut Steps) {
+        if self.unit.is_active() {
+            steps.once(Action::RestartUnit { name: self.name.clone() });
+        } else {
+            steps.once(Action::Restart { target: target.clone(), grace });
+        }
+        steps.once(self.verify(target));
+    }
+
+    fn verify(&self, target: &Target) -> Action {
+        let settle = self
+            .goal
+            .spec()
+            .map_or_else(|| crate::spec::Deploy::default().settle_time(), |spec| spec.deploy.settle_time());
+        Action::Verify { target: target.clone(), healthy: matches!(self.goal, Goal::Healthy(_)), settle }
+    }
+
+    /// The config check comes last, and only where nothing else is to do.
+    fn check_config(&mut self, wanted: &ContainerSpec, old: &ContainerState) {
+        let Some(check) = &wanted.deploy.config_check else { return };
+        let is_up = old.status == Status::Running && matches!(self.goal, Goal::Running(_) | Goal::Healthy(_));
+        if !is_up || !self.plan.steps.is_empty() {
+            return;
+        }
+        match self.seen.config_checks.get(self.name) {
+            None => self.plan.config_check = Some((old.id.clone(), check.clone())),
+            Some(Ok(Freshness::Fresh)) => {}
+            Some(Ok(Freshness::Stale)) if check.stale == Stale::Recreate => {
+                self.replace(wanted, old, Cause::StaleConfig);
+            }
+            Some(Ok(Freshness::Stale)) => {
+                let mut steps = Steps::because(Cause::StaleConfig);
+                self.restart(&Target::Existing(old.id.clone()), None, &mut steps);
+                self.take(steps, Effect::Restarted);
+            }
+            Some(Err(error)) => self.plan = ContainerPlan::refused(self.name.clone(), error.clone()),
+        }
+    }
+
+    fn run(&mut self, wanted: &ContainerSpec, there: Option<&ContainerState>, options: RunOptions) {
+        let mut steps = Steps::because(Cause::Asked);
+        if let Some(old) = there {
+            if old.status.is_up() || old.status.is_passing() {
+                let reason = format!("a container of that name is {}; stop it first", old.status);
+                return self.refuse(ErrorKind::Conflict, "run container", reason);
+            }
+            self.plan.ends = Some(old.id.clone());
+            steps.once(Action::Remove { target: Target::Existing(old.id.clone()) });
+        }
+        self.make(wanted, &self.name.clone(), None, &mut steps);
+        steps.undone_by(Action::Start { target: Target::New }, [Action::Stop { target: Target::New, grace: None }]);
+        steps.once(Action::WaitForExit { target: Target::New, deadline: options.deadline });
+        if options.remove && wanted.auto_remove != Some(true) {
+            steps.committed(Action::Discard { keep: std::collections::BTreeSet::new() });
+        }
+        self.take(steps, Effect::Ran);
+    }
+
+    fn without_spec(&mut self, there: Option<&ContainerState>) {
+        match (self.goal, there) {
+            (Goal::Absent { volumes }, _) => self.remove(there, *volumes),
+            (Goal::Stopped { grace }, Some(old)) => self.stop(old, *grace),
+            (Goal::Restart { grace }, Some(old)) => {
+                let target = Target::Existing(old.id.clone());
+                let mut steps = Steps::because(Cause::Asked);
+                self.restart(&target, *grace, &mut steps);
+                self.take(steps, Effect::Restarted);
+            }
+            (Goal::Kill { signal }, Some(old)) => {
+                let mut steps = Steps::because(Cause::Asked);
+                steps.once(Action::Kill { target: Target::Existing(old.id.clone()), signal: *signal });
+                self.take(steps, Effect::Killed);
+            }
+            (Goal::Restart { .. }, None) => {
+                self.refuse(ErrorKind::NotFound, "restart container", "there is no such container")
+            }
+            (Goal::Kill { .. }, None) => {
+                self.refuse(ErrorKind::NotFound, "kill container", "there is no such container")
+            }
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, old: &ContainerState, grace: Option<TimeSpan>) {
+        let mut steps = Steps::because(Cause::Status(old.status.clone()));
+        let name = self.name.clone();
+        if self.unit.is_active() {
+            steps.once(Action::StopUnit { name });
+        }
+        // A unit that is not active stops nothing, though its container may run.
+        if !matches!(old.status, Status::Created | Status::Exited | Status::Dead) {
+            steps.once(Action::Stop { target: Target::Existing(old.id.clone()), grace });
+        }
+        self.take(steps, Effect::Stopped);
+    }
+
+    fn remove(&mut self, there: Option<&ContainerState>, volumes: bool) {
+        let mut steps = Steps::because(Cause::Asked);
+        if self.unit.is_active() {
+            steps.once(Action::StopUnit { name: self.name.clone() });
+        }
+        if let Some(old) = there {
+            let target = Target::Existing(old.id.clone());
+            if old.status.is_up() || old.status == Status::Restarting {
+                steps.once(Action::Stop { target: target.clone(), grace: None });
+            }
+            steps.once(Action::Remove { target });
+            self.plan.ends = Some(old.id.clone());
+            for (path, volume) in old.anonymous_volumes() {
+                if volumes {
+                    steps.once(Action::RemoveVolume { volume: volume.clone() });
+                } else {
+                    self.plan.notes.push(format!("the anonymous volume of {path} stays: {volume}"));
+                }
+            }
+        }
+        if self.unit.there.is_some() {
+            steps.once(Action::RemoveUnit { name: self.name.clone() });
+        }
+        self.take(steps, Effect::Removed);
+    }
+}

@@ -1,0 +1,296 @@
+//! 4. What to do: the smallest safe way from what is there to what is wanted, as data to read first.
+//!
+//! Pure: [`plan`] decides from goals and an [`Observation`]; nothing here talks to an engine. A dry run
+//! is a plan that nobody applies.
+
+mod check;
+mod container;
+mod goal;
+mod observation;
+mod order;
+mod recover;
+mod replace;
+mod step;
+#[cfg(test)]
+mod tests;
+mod text;
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use self::goal::{Goal, Goals, RunOptions};
+pub use self::observation::{Details, Freshness, Leftovers, Needs, Observation};
+pub use self::step::{Action, Cause, Step, Target, Undo};
+use crate::diff::{Change, Comparison};
+use crate::error::{Error, ErrorKind};
+use crate::name::{ContainerId, ContainerName};
+use crate::spec::{ConfigCheck, Deadlines};
+use crate::state::{EngineFacts, Status};
+use crate::supervisor::Supervisor;
+use crate::text::words;
+use crate::violation::Violations;
+
+words! {
+    /// What becomes of a container.
+    pub enum Effect ("effect") {
+        /// Nothing.
+        Unchanged = "unchanged",
+        /// It is made.
+        Created = "created",
+        /// It is started.
+        Started = "started",
+        /// It is changed while it runs.
+        Updated = "updated",
+        /// It is restarted.
+        Restarted = "restarted",
+        /// A new one takes its place.
+        Replaced = "replaced",
+        /// It is stopped.
+        Stopped = "stopped",
+        /// It is frozen.
+        Paused = "paused",
+        /// It goes on after it was frozen.
+        Unpaused = "unpaused",
+        /// It gets a signal.
+        Killed = "killed",
+        /// It is run to its end.
+        Ran = "ran",
+        /// It is removed.
+        Removed = "removed",
+        /// Its unit is changed, or what an interrupted run left behind is cleared away.
+        Repaired = "repaired",
+        /// It is only watched until it is well.
+        Verified = "verified",
+    }
+}
+
+/// What a plan needs to know besides goals and observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The engine.
+    pub engine: &'a EngineFacts,
+    /// Which fields are compared, and how.
+    pub comparison: &'a Comparison,
+    /// The supervisor, where there is one: it renders the units that a plan compares and installs.
+    pub supervisor: Option<&'a dyn Supervisor>,
+    /// Whether to take over replacements that another run may still be at work on.
+    pub take_over: bool,
+}
+
+/// What to do, container by container, in an order that respects who refers to whom.
+///
+/// Printed, it is for people: stable, and without secrets. Serialised, it is for programs; see
+/// [`ContainerPlan`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// The containers, in an order in which they can be dealt with.
+    pub containers: Vec<ContainerPlan>,
+}
+
+impl Plan {
+    /// Whether nothing is to do, and nothing is refused.
+    pub fn is_empty(&self) -> bool {
+        self.containers.iter().all(ContainerPlan::is_empty)
+    }
+
+    /// The plan for the container `name`.
+    pub fn container(&self, name: &ContainerName) -> Option<&ContainerPlan> {
+        self.containers.iter().find(|plan| plan.name == *name)
+    }
+
+    /// How many containers there are with each effect; those that are refused count for none.
+    pub fn counts(&self) -> BTreeMap<Effect, usize> {
+        let mut counts = BTreeMap::new();
+        for container in self.containers.iter().filter(|container| container.refused.is_none()) {
+            *counts.entry(container.effect).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether no container may be touched: some are refused for violations that concern all.
+    pub fn refused(&self) -> impl Iterator<Item = (&ContainerName, &Error)> {
+        self.containers.iter().filter_map(|plan| plan.refused.as_ref().map(|error| (&plan.name, error)))
+    }
+}
+
+/// What to do about one container.
+///
+/// Serialised as an object with `name`, `effect`, `changes` (`field`, `entries` with `key`, `current` and
+/// `desired`, `remedy`), `steps` (`action`, `cause`, `undo`), `notes`, `after`, and `refused` (the
+/// reason) where it may not be touched. Secrets are hidden in all of them.
+#[derive(Clone, Debug)]
+pub struct ContainerPlan {
+    /// Its name.
+    pub name: ContainerName,
+    /// What becomes of it.
+    pub effect: Effect,
+    /// The fields that differ.
+    pub changes: Vec<Change>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What the user should know: what cannot be undone, what cannot be compared.
+    pub notes: Vec<String>,
+    /// The containers of the same plan that are dealt with before.
+    pub after: BTreeSet<ContainerName>,
+    /// Why it may not be touched. The others of the plan may.
+    pub refused: Option<Error>,
+    /// How long each kind of step may take.
+    pub deadlines: Deadlines,
+    /// The existing container that is replaced or removed.
+    pub(crate) ends: Option<ContainerId>,
+    /// What would be asked in the running container if nothing else is to do.
+    pub(crate) config_check: Option<(ContainerId, ConfigCheck)>,
+}
+
+impl ContainerPlan {
+    fn new(name: ContainerName) -> Self {
+        Self {
+            name,
+            effect: Effect::Unchanged,
+            changes: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            after: BTreeSet::new(),
+            refused: None,
+            deadlines: Deadlines::default(),
+            ends: None,
+            config_check: None,
+        }
+    }
+
+    fn refused(name: ContainerName, error: Error) -> Self {
+        Self { refused: Some(error), ..Self::new(name) }
+    }
+
+    /// Whether nothing is to do, and nothing is refused.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.refused.is_none()
+    }
+
+    /// The longest that this may take: the sum of the deadlines of its steps.
+    pub fn longest(&self) -> Duration {
+        self.steps.iter().map(|step| self.deadline(&step.action)).fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// How long an action of this plan may take.
+    pub fn deadline(&self, action: &Action) -> Duration {
+        let request = self.deadlines.request();
+        match action {
+            Action::PullImage { .. } => self.deadlines.pull(),
+            Action::Stop { grace, .. } | Action::Restart { grace, .. } => {
+                request.saturating_add(grace.map_or(Duration::from_secs(10), crate::quantity::TimeSpan::as_duration))
+            }
+            Action::Verify { settle, healthy, .. } => {
+                let health = if *healthy { self.deadlines.healthy() } else { Duration::ZERO };
+                request.saturating_add(*settle).saturating_add(health)
+            }
+            Action::WaitForExit { deadline, .. } => {
+                deadline.map_or(Duration::MAX, crate::quantity::TimeSpan::as_duration)
+            }
+            _ => request,
+        }
+    }
+}
+
+/// Errors are compared by what they say.
+impl PartialEq for ContainerPlan {
+    fn eq(&self, other: &Self) -> bool {
+        let refusal = |plan: &Self| plan.refused.as_ref().map(Error::report);
+        self.name == other.name
+            && self.effect == other.effect
+            && self.changes == other.changes
+            && self.steps == other.steps
+            && self.notes == other.notes
+            && self.after == other.after
+            && refusal(self) == refusal(other)
+    }
+}
+
+/// Decides what to do. Also says what else has to be looked at before the plan is final; a plan that
+/// needs nothing more can be applied.
+///
+/// # Errors
+///
+/// All violations of all goals at once, by container and field; then nothing may be touched.
+pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<(Plan, Needs), Violations> {
+    check::check(goals, seen, context).into_result()?;
+    let mut forced: BTreeMap<ContainerName, Cause> = BTreeMap::new();
+    loop {
+        let mut needs = Needs::default();
+        let mut plans: Vec<ContainerPlan> = goals
+            .iter()
+            .map(|(name, goal)| container::plan(name, goal, seen, context, forced.get(name), &mut needs))
+            .collect();
+        needs.joined_by = seen.details.joined_by.is_none() && plans.iter().any(|plan| plan.ends.is_some());
+        let more = joined_by_ended(&mut plans, goals, seen, &forced);
+        if more.is_empty() {
+            order::order(&mut plans, goals, seen);
+            return Ok((Plan { containers: plans }, needs));
+        }
+        forced.extend(more);
+    }
+}
+
+/// Whoever has joined a container that ends has to be replaced after it; who is not ours to replace
+/// keeps it from ending.
+fn joined_by_ended(
+    plans: &mut [ContainerPlan],
+    goals: &Goals,
+    seen: &Observation,
+    forced: &BTreeMap<ContainerName, Cause>,
+) -> BTreeMap<ContainerName, Cause> {
+    let mut more = BTreeMap::new();
+    let ended: BTreeMap<ContainerName, ContainerId> =
+        plans.iter().filter_map(|plan| Some((plan.name.clone(), plan.ends.clone()?))).collect();
+    for (name, id) in &ended {
+        let mut foreign = Vec::new();
+        for joiner in joiners(name, id, seen) {
+            match goals.get(&joiner) {
+                Some(Goal::Absent { .. }) => {}
+                Some(goal) if goal.spec().is_some() => {
+                    if !ended.contains_key(&joiner) && !forced.contains_key(&joiner) {
+                        more.insert(joiner, Cause::Joined(name.clone()));
+                    }
+                }
+                _ => foreign.push(joiner),
+            }
+        }
+        if let Some(plan) = plans.iter_mut().find(|plan| plan.name == *name && !foreign.is_empty()) {
+            let names = crate::text::join(&foreign, ", ");
+            let error = Error::new(ErrorKind::Conflict, "replace container", name)
+                .because(format!("{names} joined it and would lose it; give a goal for {names} too"));
+            *plan = ContainerPlan::refused(name.clone(), error);
+        }
+    }
+    more
+}
+
+/// Who has joined the container `name`, as far as it was looked at.
+fn joiners(name: &ContainerName, id: &ContainerId, seen: &Observation) -> BTreeSet<ContainerName> {
+    let mut joiners: BTreeSet<ContainerName> = seen
+        .containers
+        .iter()
+        .filter_map(|(joiner, state)| Some((joiner, state.as_ref().ok()?.as_ref()?)))
+        .filter(|(_, state)| {
+            state.status != Status::Removing
+                && state.joined.iter().chain(state.config.references()).any(|joined| match joined {
+                    crate::name::ContainerRef::Name(joined) => joined == name,
+                    crate::name::ContainerRef::Id(joined) => joined == id,
+                })
+        })
+        .map(|(joiner, _)| joiner.clone())
+        .collect();
+    joiners.extend(seen.details.joined_by.iter().filter_map(|all| all.get(id)).flatten().cloned());
+    joiners.remove(name);
+    joiners
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text::plan(self, f)
+    }
+}

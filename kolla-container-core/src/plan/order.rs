@@ -1,0 +1,79 @@
+//! In which order containers are dealt with: whom others refer to, first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ContainerPlan, Goal, Goals, Observation};
+use crate::name::{ContainerName, ContainerRef};
+
+/// Sorts the plans and notes for each which others come before it.
+pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observation) {
+    let before = edges(goals, seen);
+    for plan in plans.iter_mut() {
+        plan.after = before.get(&plan.name).cloned().unwrap_or_default();
+    }
+    let mut sorted: Vec<ContainerPlan> = Vec::with_capacity(plans.len());
+    let mut done: BTreeSet<ContainerName> = BTreeSet::new();
+    while !plans.is_empty() {
+        // The first, by name, that waits for nobody; what is left of a circle goes as it is.
+        let index = plans.iter().position(|plan| plan.after.is_subset(&done)).unwrap_or(0);
+        let plan = plans.remove(index);
+        done.insert(plan.name.clone());
+        sorted.push(plan);
+    }
+    *plans = sorted;
+}
+
+/// For each container, which ones come before it.
+fn edges(goals: &Goals, seen: &Observation) -> BTreeMap<ContainerName, BTreeSet<ContainerName>> {
+    let mut before: BTreeMap<ContainerName, BTreeSet<ContainerName>> = BTreeMap::new();
+    for (name, goal) in goals {
+        for referenced in goal.spec().map(|spec| spec.referenced_names()).unwrap_or_default() {
+            if goals.get(referenced).is_some() {
+                before.entry(name.clone()).or_default().insert(referenced.clone());
+            }
+        }
+        // Who is removed goes before those whom it has joined.
+        if matches!(goal, Goal::Absent { .. })
+            && let Some(state) = seen.container(name)
+        {
+            let joined = state.joined.iter().chain(state.config.references()).filter_map(ContainerRef::name);
+            for joined in joined.filter(|joined| matches!(goals.get(joined), Some(Goal::Absent { .. }))) {
+                before.entry(joined.clone()).or_default().insert(name.clone());
+            }
+        }
+    }
+    before
+}
+
+/// A circle of goals that refer to each other, if there is one.
+pub(super) fn cycle(goals: &Goals) -> Option<Vec<ContainerName>> {
+    let mut finished: BTreeSet<&ContainerName> = BTreeSet::new();
+    goals.iter().find_map(|(name, _)| search(name, goals, &mut Vec::new(), &mut finished))
+}
+
+fn search<'a>(
+    name: &'a ContainerName,
+    goals: &'a Goals,
+    way: &mut Vec<&'a ContainerName>,
+    finished: &mut BTreeSet<&'a ContainerName>,
+) -> Option<Vec<ContainerName>> {
+    if finished.contains(name) {
+        return None;
+    }
+    if let Some(start) = way.iter().position(|seen| *seen == name) {
+        return Some(way.iter().skip(start).copied().chain([name]).cloned().collect());
+    }
+    way.push(name);
+    let found = goals
+        .get(name)
+        .and_then(Goal::spec)
+        .map(|spec| spec.referenced_names())
+        .unwrap_or_default()
+        .into_iter()
+        // A container that refers to itself is another violation.
+        .filter(|referenced| *referenced != name)
+        .find_map(|referenced| search(referenced, goals, way, finished));
+    way.pop();
+    finished.insert(name);
+    found
+}

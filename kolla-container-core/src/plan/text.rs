@@ -1,0 +1,158 @@
+//! A plan as text for people: stable, one headline per container, no secret in it.
+
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::{Action, ContainerPlan, Effect, Plan, Step, Target, Undo};
+
+impl Effect {
+    /// What is going to be done, as a verb.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Unchanged => "leave",
+            Self::Created => "create",
+            Self::Started => "start",
+            Self::Updated => "update",
+            Self::Restarted => "restart",
+            Self::Replaced => "replace",
+            Self::Stopped => "stop",
+            Self::Paused => "pause",
+            Self::Unpaused => "unpause",
+            Self::Killed => "kill",
+            Self::Ran => "run",
+            Self::Removed => "remove",
+            Self::Repaired => "repair",
+            Self::Verified => "verify",
+        }
+    }
+}
+
+pub(super) fn plan(plan: &Plan, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let unchanged = plan.containers.iter().filter(|container| container.is_empty() && container.notes.is_empty());
+    let unchanged = unchanged.count();
+    for container in &plan.containers {
+        if !(container.is_empty() && container.notes.is_empty()) {
+            write!(f, "{container}")?;
+        }
+    }
+    let mut parts: Vec<String> = plan
+        .counts()
+        .into_iter()
+        .filter(|(effect, _)| *effect != Effect::Unchanged)
+        .map(|(effect, count)| format!("{count} to {}", effect.verb()))
+        .collect();
+    let refused = plan.refused().count();
+    if refused > 0 {
+        parts.push(format!("{refused} refused"));
+    }
+    if parts.is_empty() {
+        return writeln!(f, "Nothing to do: {} as they should be.", containers(plan.containers.len()));
+    }
+    if unchanged > 0 {
+        parts.push(format!("{unchanged} as they should be"));
+    }
+    writeln!(f, "{}: {}.", containers(plan.containers.len()), parts.join(", "))
+}
+
+fn containers(count: usize) -> String {
+    if count == 1 { "1 container".to_owned() } else { format!("{count} containers") }
+}
+
+impl fmt::Display for ContainerPlan {
+    /// A headline, a line per difference, a line of steps, and a line per note.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = &self.refused {
+            return writeln!(f, "! {}: refused\n    {}", self.name, error.report());
+        }
+        let mark = match self.effect {
+            Effect::Unchanged => '=',
+            Effect::Created | Effect::Ran => '+',
+            Effect::Removed => '-',
+            _ => '~',
+        };
+        write!(f, "{mark} {}: {}", self.name, self.effect.verb())?;
+        // What the changes say already needs no repetition.
+        match self.steps.last().map(|step| &step.cause) {
+            None | Some(super::Cause::Differs(_)) => writeln!(f)?,
+            Some(cause) => writeln!(f, " ({cause})")?,
+        }
+        for line in
+            self.changes.iter().flat_map(|change| change.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+        {
+            writeln!(f, "    {line}")?;
+        }
+        if !self.steps.is_empty() {
+            let steps = self.steps.iter().map(|step| self.describe(&step.action));
+            writeln!(f, "    steps: {}", crate::text::join(steps, ", "))?;
+        }
+        for note in &self.notes {
+            writeln!(f, "    note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ContainerPlan {
+    /// An action, with the containers by what they are to this one instead of by their ids.
+    pub(crate) fn describe(&self, action: &Action) -> String {
+        let who = |target: &Target| match target {
+            Target::New => "the new one",
+            Target::Existing(id) if self.ends.as_ref() == Some(id) => "the old one",
+            Target::Existing(_) => "it",
+        };
+        match action {
+            Action::PullImage { image, .. } => format!("pull {}", image.familiar()),
+            Action::Create { name, .. } => format!("create {name}"),
+            Action::Start { target } => format!("start {}", who(target)),
+            Action::Stop { target, .. } => format!("stop {}", who(target)),
+            Action::Restart { target, .. } => format!("restart {}", who(target)),
+            Action::Kill { target, signal } => format!("send {signal} to {}", who(target)),
+            Action::Pause { target } => format!("pause {}", who(target)),
+            Action::Unpause { target } => format!("unpause {}", who(target)),
+            Action::Rename { target, to } => format!("rename {} to {to}", who(target)),
+            Action::Update { target, .. } => format!("update {} in place", who(target)),
+            Action::Remove { target } => format!("remove {}", who(target)),
+            Action::Verify { healthy: true, .. } => "verify that it stays up and gets healthy".to_owned(),
+            Action::Verify { .. } => "verify that it stays up".to_owned(),
+            Action::WaitForExit { .. } => "wait for its end".to_owned(),
+            Action::InstallUnit { .. } => "install its unit".to_owned(),
+            Action::RemoveUnit { .. } => "remove its unit".to_owned(),
+            Action::StartUnit { .. } => "start its unit".to_owned(),
+            Action::StopUnit { .. } => "stop its unit".to_owned(),
+            Action::RestartUnit { .. } => "restart its unit".to_owned(),
+            other @ (Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Discard { .. }) => {
+                other.to_string()
+            }
+        }
+    }
+}
+
+impl Serialize for ContainerPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut plan = serializer.serialize_struct("ContainerPlan", 8)?;
+        plan.serialize_field("name", &self.name)?;
+        plan.serialize_field("effect", &self.effect)?;
+        plan.serialize_field("changes", &self.changes)?;
+        plan.serialize_field("steps", &self.steps)?;
+        plan.serialize_field("notes", &self.notes)?;
+        plan.serialize_field("after", &self.after)?;
+        plan.serialize_field("refused", &self.refused.as_ref().map(crate::error::Error::report))?;
+        plan.end()
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut step = serializer.serialize_struct("Step", 3)?;
+        step.serialize_field("action", &self.action.to_string())?;
+        step.serialize_field("cause", &self.cause.to_string())?;
+        let undo: Option<Vec<String>> = match &self.undo {
+            Undo::Nothing => Some(Vec::new()),
+            Undo::By(actions) => Some(actions.iter().map(ToString::to_string).collect()),
+            Undo::Committed => None,
+        };
+        step.serialize_field("undo", &undo)?;
+        step.end()
+    }
+}

@@ -1,0 +1,329 @@
+//! Looking: everything that a plan needs, each thing once, and nothing twice.
+//!
+//! Known names are asked for directly. For N containers over I images a look takes N + I requests, and
+//! one list for leftovers; what a plan needs besides is looked at only when it turns out to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use super::Reconciler;
+use crate::error::{Error, ErrorKind, Result};
+use crate::image_ref::ImageRef;
+use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId};
+use crate::plan::{Freshness, Goals, Leftovers, Needs, Observation, Plan};
+use crate::runtime::Runtime;
+use crate::spec::{ConfigCheck, ContainerSpec, Deploy};
+use crate::state::{ContainerFilter, ContainerState, ContainerSummary, Exec, Status};
+
+/// How long something that passes by itself is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
+    let runtime = reconciler.runtime.as_ref();
+    let mut seen = Observation::empty((reconciler.now)());
+    if goals.is_empty() {
+        return Ok(seen);
+    }
+    let names = goals.iter().map(|(name, _)| name.clone());
+    let referenced =
+        goals.iter().filter_map(|(_, goal)| goal.spec()).flat_map(ContainerSpec::referenced_names).cloned();
+    let names: BTreeSet<ContainerName> = names.chain(referenced).collect();
+    let wanted_images: BTreeSet<ImageRef> = goals.iter().filter_map(|(_, goal)| goal.spec()?.image.clone()).collect();
+
+    let (containers, leftovers, images) = futures_util::future::try_join3(
+        containers(names, reconciler),
+        list_leftovers(runtime),
+        wanted(wanted_images, reconciler),
+    )
+    .await?;
+    seen.containers = containers;
+    seen.images = images;
+    look_at_leftovers(&leftovers, goals, &mut seen, reconciler).await?;
+    look_at_used_images(&mut seen, reconciler).await?;
+    look_at_units(goals, &mut seen, reconciler).await?;
+    give_names(&mut seen, &leftovers, reconciler).await?;
+    Ok(seen)
+}
+
+/// Runs `look` for each item, some at a time.
+async fn each<T, O, F>(items: impl IntoIterator<Item = T>, jobs: usize, look: impl Fn(T) -> F) -> Vec<O>
+where
+    F: Future<Output = O>,
+{
+    stream::iter(items.into_iter().map(look)).buffer_unordered(jobs).collect().await
+}
+
+async fn containers(
+    names: BTreeSet<ContainerName>,
+    reconciler: &Reconciler,
+) -> Result<BTreeMap<ContainerName, Result<Option<ContainerState>>>> {
+    let runtime = reconciler.runtime.as_ref();
+    let looks = each(names, reconciler.jobs, async |name| {
+        let state = settled(&name, runtime).await;
+        (name, state)
+    });
+    let mut containers = BTreeMap::new();
+    for (name, state) in looks.await {
+        match state {
+            // Nobody to talk to concerns all of them.
+            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied | ErrorKind::TimedOut) => {
+                return Err(error);
+            }
+            state => containers.insert(name, state),
+        };
+    }
+    Ok(containers)
+}
+
+/// A container once it is not on its way to another state.
+async fn settled(name: &ContainerName, runtime: &dyn Runtime) -> Result<Option<ContainerState>> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match runtime.container(name).await? {
+            Some(state) if state.status.is_passing() && begun.elapsed() < PATIENCE => {}
+            settled => return Ok(settled),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+async fn wanted(
+    images: BTreeSet<ImageRef>,
+    reconciler: &Reconciler,
+) -> Result<BTreeMap<ImageRef, Option<crate::state::ImageState>>> {
+    let runtime = reconciler.runtime.as_ref();
+    each(images, reconciler.jobs, async |image| {
+        let found = runtime.image(&image).await?;
+        Ok((image, found))
+    })
+    .await
+    .into_iter()
+    .collect()
+}
+
+/// Everything that a replacement could have left behind, of whichever container: one request.
+async fn list_leftovers(runtime: &dyn Runtime) -> Result<Vec<ContainerSummary>> {
+    let suffixes = vec![".next".to_owned(), ".previous".to_owned()];
+    runtime.containers(&ContainerFilter { name_suffixes: suffixes, ..ContainerFilter::default() }).await
+}
+
+async fn look_at_leftovers(
+    listed: &[ContainerSummary],
+    goals: &Goals,
+    seen: &mut Observation,
+    reconciler: &Reconciler,
+) -> Result<()> {
+    let runtime = reconciler.runtime.as_ref();
+    for (name, goal) in goals {
+        let look = async |wanted: ContainerName| match listed.iter().any(|summary| summary.name == wanted) {
+            true => runtime.container(&wanted).await,
+            false => Ok(None),
+        };
+        let mut leftovers = Leftovers {
+            next: look(name.next()).await?,
+            previous: look(name.previous()).await?,
+            ..Leftovers::default()
+        };
+        if leftovers.next.is_none() && leftovers.previous.is_none() {
+            continue;
+        }
+        if let (None, Some(next)) = (&leftovers.previous, &leftovers.next)
+            && let Some(replaced) = &next.owner.replaces
+        {
+            leftovers.replaced_is_gone = runtime.container_by_id(replaced).await?.is_none();
+        }
+        if let (None, Some(_), Some(new)) = (&leftovers.next, &leftovers.previous, seen.container(name)) {
+            let default = Deploy::default();
+            let deploy = goal.spec().map_or(&default, |spec| &spec.deploy);
+            let deadline = deploy.settle_time().saturating_add(deploy.deadlines.healthy());
+            let verification = crate::apply::verify(runtime, &new.id, true, deploy.settle_time());
+            let runs = matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())));
+            leftovers.verified = runs || !goal.wants_it_up();
+        }
+        seen.leftovers.insert(name.clone(), leftovers);
+    }
+    Ok(())
+}
+
+async fn look_at_used_images(seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
+    let runtime = reconciler.runtime.as_ref();
+    let known: BTreeMap<ImageId, _> =
+        seen.images.values().flatten().map(|image| (image.id.clone(), Some(image.clone()))).collect();
+    let leftovers = seen.leftovers.values().flat_map(|leftovers| [&leftovers.next, &leftovers.previous]).flatten();
+    let used: BTreeSet<ImageId> = seen
+        .containers
+        .values()
+        .filter_map(|state| state.as_ref().ok()?.as_ref())
+        .chain(leftovers)
+        .map(|state| state.image_id.clone())
+        .filter(|id| !known.contains_key(id))
+        .collect();
+    seen.used_images = known;
+    let looks = each(used, reconciler.jobs, async |id| {
+        let image = runtime.image_by_id(&id).await?;
+        Ok::<_, Error>((id, image))
+    });
+    for look in looks.await {
+        let (id, image) = look?;
+        seen.used_images.insert(id, image);
+    }
+    Ok(())
+}
+
+async fn look_at_units(goals: &Goals, seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
+    let Some(supervisor) = reconciler.supervisor.as_deref() else { return Ok(()) };
+    let looks = each(goals.iter(), reconciler.jobs, async |(name, _)| {
+        let unit = supervisor.unit(name).await?;
+        Ok::<_, Error>((name.clone(), unit))
+    });
+    for look in looks.await {
+        let (name, unit) = look?;
+        seen.units.insert(name, unit);
+    }
+    Ok(())
+}
+
+/// Engines refer to other containers by their ids, users by their names.
+async fn give_names(seen: &mut Observation, leftovers: &[ContainerSummary], reconciler: &Reconciler) -> Result<()> {
+    let states = seen.containers.iter().filter_map(|(name, state)| Some((name, state.as_ref().ok()?.as_ref()?)));
+    let mut names: BTreeMap<ContainerId, ContainerName> =
+        states.clone().map(|(name, state)| (state.id.clone(), name.clone())).collect();
+    names.extend(leftovers.iter().map(|summary| (summary.id.clone(), summary.name.clone())));
+    let unknown: BTreeSet<ContainerId> =
+        states.flat_map(|(_, state)| ids_in(state)).filter(|id| !names.contains_key(id)).collect();
+    names.extend(look_up(unknown, reconciler).await?);
+    for state in seen.containers.values_mut().filter_map(|state| state.as_mut().ok()?.as_mut()) {
+        state.name_references(&names);
+    }
+    for leftovers in seen.leftovers.values_mut() {
+        for state in [&mut leftovers.next, &mut leftovers.previous].into_iter().flatten() {
+            state.name_references(&names);
+        }
+    }
+    Ok(())
+}
+
+fn ids_in(state: &ContainerState) -> Vec<ContainerId> {
+    let references = state.joined.iter().chain(state.config.references());
+    references
+        .filter_map(|reference| if let ContainerRef::Id(id) = reference { Some(id.clone()) } else { None })
+        .collect()
+}
+
+/// The names of containers by their ids; those that are gone have none.
+async fn look_up(ids: BTreeSet<ContainerId>, reconciler: &Reconciler) -> Result<BTreeMap<ContainerId, ContainerName>> {
+    let runtime = reconciler.runtime.as_ref();
+    let looks = each(ids, reconciler.jobs, async |id| {
+        let state = runtime.container_by_id(&id).await?;
+        Ok::<_, Error>(state.map(|state| (id, state.name)))
+    });
+    looks.await.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// A container with the names of those that it refers to.
+pub(super) async fn with_names(mut container: ContainerState, reconciler: &Reconciler) -> Result<ContainerState> {
+    let names = look_up(ids_in(&container).into_iter().collect(), reconciler).await?;
+    container.name_references(&names);
+    Ok(container)
+}
+
+/// Looks at what a first plan turned out to need.
+pub(super) async fn details(needs: &Needs, seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
+    let runtime = reconciler.runtime.as_ref();
+    let volumes = each(needs.volumes.iter(), reconciler.jobs, async |name| {
+        Ok::<_, Error>((name.clone(), runtime.volume(name).await?.is_some()))
+    });
+    let networks = each(needs.networks.iter(), reconciler.jobs, async |name| {
+        Ok::<_, Error>((name.clone(), runtime.network(name).await?.is_some()))
+    });
+    let (volumes, networks) = futures_util::future::join(volumes, networks).await;
+    seen.details.volumes.extend(volumes.into_iter().collect::<Result<Vec<_>>>()?);
+    seen.details.networks.extend(networks.into_iter().collect::<Result<Vec<_>>>()?);
+    if needs.joined_by {
+        seen.details.joined_by = Some(joined_by(seen, reconciler).await?);
+    }
+    Ok(())
+}
+
+/// Who has joined whom, of all containers: engines answer that only one by one.
+async fn joined_by(
+    seen: &Observation,
+    reconciler: &Reconciler,
+) -> Result<BTreeMap<ContainerId, BTreeSet<ContainerName>>> {
+    let runtime = reconciler.runtime.as_ref();
+    let all = runtime.containers(&ContainerFilter::default()).await?;
+    let ids: BTreeMap<&ContainerName, &ContainerId> = all.iter().map(|summary| (&summary.name, &summary.id)).collect();
+    // What is left of an interrupted run is not in anybody's way.
+    let others = all
+        .iter()
+        .filter(|summary| !seen.containers.contains_key(&summary.name) && summary.name.reserved_suffix().is_none());
+    let looks = each(others, reconciler.jobs, async |summary| runtime.container_by_id(&summary.id).await);
+    let mut joined_by: BTreeMap<ContainerId, BTreeSet<ContainerName>> = BTreeMap::new();
+    // One that cannot be read may have joined anybody, but must not keep all others from their goals.
+    for state in looks.await.into_iter().flatten().flatten().filter(|state| state.status != Status::Removing) {
+        for joined in state.joined.iter().chain(state.config.references()) {
+            let id = match joined {
+                ContainerRef::Id(id) => Some(id),
+                ContainerRef::Name(name) => ids.get(name).copied(),
+            };
+            if let Some(id) = id {
+                joined_by.entry(id.clone()).or_default().insert(state.name.clone());
+            }
+        }
+    }
+    Ok(joined_by)
+}
+
+/// The config checks that a plan would like to know the result of.
+pub(super) fn due_checks(plan: &Plan) -> Vec<(ContainerName, ContainerId, ConfigCheck)> {
+    plan.containers
+        .iter()
+        .filter_map(|container| {
+            let (id, check) = container.config_check.clone()?;
+            Some((container.name.clone(), id, check))
+        })
+        .collect()
+}
+
+/// Runs the config checks in their containers.
+pub(super) async fn check_configs(
+    checks: Vec<(ContainerName, ContainerId, ConfigCheck)>,
+    reconciler: &Reconciler,
+) -> Vec<(ContainerName, Result<Freshness>)> {
+    let runtime = reconciler.runtime.as_ref();
+    each(checks, reconciler.jobs, async |(name, id, check)| {
+        let freshness = check_config(&name, &id, check, runtime).await;
+        (name, freshness)
+    })
+    .await
+}
+
+async fn check_config(
+    name: &ContainerName,
+    id: &ContainerId,
+    check: ConfigCheck,
+    runtime: &dyn Runtime,
+) -> Result<Freshness> {
+    let exec = Exec { command: check.command, user: check.user };
+    match runtime.exec(id, &exec).await {
+        // It stopped meanwhile: whatever it used, it does not use it any more.
+        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(Freshness::Stale),
+        Err(error) => Err(error),
+        Ok(output) => match output.code {
+            0 => Ok(Freshness::Fresh),
+            1 | 137 => Ok(Freshness::Stale),
+            code => {
+                let said = [output.stdout, output.stderr].concat();
+                Err(Error::new(ErrorKind::EngineFailed, "check the configuration of", name).because(format!(
+                    "the check ended with exit status {code}, which is neither fresh (0) nor stale (1, 137): {}",
+                    String::from_utf8_lossy(&said).trim(),
+                )))
+            }
+        },
+    }
+}
