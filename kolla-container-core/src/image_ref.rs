@@ -20,7 +20,7 @@ use crate::text::{ParseError, debug_as_text, text_serde};
 /// [`Display`](fmt::Display) prints the full canonical text, [`familiar`](Self::familiar) the short one.
 ///
 /// ```
-/// use kolla_container_core::image_ref::ImageRef;
+/// use kolla_container_core::ImageRef;
 ///
 /// let image: ImageRef = "nginx".parse()?;
 ///

@@ -1,33 +1,89 @@
-//! scratch
+//! Declarative containers: what a container should be, what it is, what differs, and what to do about
+//! it.
+//!
+//! Say what should run; the library says exactly what differs, field by field, with no false alarm, and
+//! closes the difference safely: image and new container before the old one is touched, verified,
+//! rolled back on failure, resumed after a crash.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use kolla_container_core::{ContainerSpec, Goal, Goals, Reconciler, memory::MemoryEngine};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let spec = ContainerSpec::new("nginx:1.27".parse()?)
+//!     .with_mounts(["/srv/www:/usr/share/nginx/html:ro"])?
+//!     .with_ports(["8080:80"])?;
+//! let goals = Goals::one("web".parse()?, Goal::running(spec));
+//!
+//! let reconciler = Reconciler::new(Arc::new(MemoryEngine::new()));
+//! println!("{}", reconciler.plan(&goals).await?);
+//! println!("{}", reconciler.reconcile(&goals).await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The model: five steps
+//!
+//! 1. [`spec`]: what should run. A [`ContainerSpec`] is the one normal form: what a user wants, what is
+//!    expected and what an engine reports are the same type, and mean the same exactly when they are
+//!    equal.
+//! 2. [`state`]: what is there, as a backend reports it.
+//! 3. [`diff`]: what differs, with what the image and the engine imply taken into account.
+//! 4. [`plan`]: what to do, as data to read first. Each step carries its cause and its undo.
+//! 5. [`apply`]: do it, or put it back.
+//!
+//! [`Reconciler`] goes through them. The first four are pure functions over data; only looking and
+//! applying touch an engine, through the port [`Runtime`], or an init system, through [`Supervisor`].
+//!
+//! # Where things are
+//!
+//! - [`memory`]: an engine and a supervisor in memory, for tests and as the embedded default. Docker,
+//!   Podman and systemd are crates of their own.
+//! - [`layer`]: wrappers around a runtime: deadlines, faults for tests.
+//! - [`dialect`]: other tools' words for a spec; kolla-ansible's so far.
+//! - `mock` (feature `mock`): mockall doubles of the two ports.
+//!
+//! # What is never shown
+//!
+//! Values declared secret, values secret by name ([`is_secret_name`]), and passwords in URLs are in no
+//! `Debug`, error, plan or report.
+
 pub mod apply;
+pub mod dialect;
 pub mod diff;
-pub mod error;
-pub mod image_ref;
-pub mod name;
+mod error;
+mod image_ref;
+pub mod layer;
+pub mod memory;
+#[cfg(feature = "mock")]
+pub mod mock;
+mod name;
 pub mod plan;
-pub mod quantity;
+mod quantity;
 pub mod reconcile;
-pub mod runtime;
+mod runtime;
 mod secret;
 mod shown;
 pub mod spec;
 pub mod state;
-pub mod supervisor;
+mod supervisor;
 mod text;
 mod timestamp;
 mod violation;
-pub use apply::Report;
-pub use error::*;
+
+pub use apply::{Report, StopSignal};
+pub use error::{Error, ErrorKind, Result};
 pub use image_ref::ImageRef;
-pub use name::*;
+pub use name::{ContainerId, ContainerName, ContainerRef, ImageId, NetworkName, VolumeName};
 pub use plan::{Goal, Goals, Plan};
-pub use quantity::*;
+pub use quantity::{ByteSize, CpuSet, Cpus, Limit, TimeSpan};
 pub use reconcile::Reconciler;
 pub use runtime::Runtime;
 pub use secret::is_secret_name;
 pub use shown::Shown;
 pub use spec::ContainerSpec;
-pub use supervisor::Supervisor;
+pub use supervisor::{Active, Service, Supervisor, UnitState};
 pub use text::ParseError;
 pub use timestamp::Timestamp;
 pub use violation::{FieldPath, Violation, Violations};

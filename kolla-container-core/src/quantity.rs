@@ -21,7 +21,7 @@ use crate::text::{ParseError, debug_as_text, text_serde};
 /// - Prints the largest unit that divides exactly: `64m`, `1023k`, `100b`, and `0`.
 ///
 /// ```
-/// use kolla_container_core::quantity::ByteSize;
+/// use kolla_container_core::ByteSize;
 ///
 /// let size: ByteSize = "0.5 GiB".parse()?;
 ///
@@ -147,7 +147,7 @@ impl ByteUnit {
 /// - Prints hours, minutes and the rest: `1h30m`, `1m30s`, `1.5s`, `500ms`, `0s`.
 ///
 /// ```
-/// use kolla_container_core::quantity::TimeSpan;
+/// use kolla_container_core::TimeSpan;
 ///
 /// let span: TimeSpan = "90s".parse()?;
 ///
