@@ -94,13 +94,18 @@ impl Run<'_> {
         }
         let stated = stated_fields(&spec);
         if let Some(id) = replaces {
-            // Labels have whole seconds.
-            let until = (self.means.now)().after(self.plan.longest()).whole_seconds();
+            // To the nanosecond: it also tells this run's container from that of another run.
+            let until = (self.means.now)().after(self.plan.longest());
             let mark = Owner { replaces: Some(id.clone()), until: Some(until), ..Owner::default() };
             spec = mark.mark(spec);
             self.mark = Some(mark);
         }
-        let created = self.means.runtime.create_container(name, &spec).await?;
+        let created = self.means.runtime.create_container(name, &spec).await.inspect_err(|error| {
+            // The name was taken: what is there is somebody else's, whatever its labels say.
+            if error.kind() == ErrorKind::Conflict {
+                self.mark = None;
+            }
+        })?;
         self.new = Some(created.id);
         for Warning { field, message } in created.warnings {
             match field.filter(|field| stated.contains(&field.as_str())) {

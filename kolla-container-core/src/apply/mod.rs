@@ -105,17 +105,20 @@ async fn deal_with<'a>(
     };
     let report = match refusal {
         Some(error) => ContainerReport::refused(container, error),
-        None => run::Run::new(container, pulls, means).to_the_end().await,
+        None => run::Run::new(container, pulls, means).finish().await,
     };
     (container, report)
 }
 
 /// Pulls under way and done: containers that need the same image share one.
 #[derive(Debug, Default)]
-struct Pulls(Mutex<BTreeMap<ImageRef, Arc<OnceCell<Result<(), Error>>>>>);
+struct Pulls(Mutex<BTreeMap<ImageRef, SharedPull>>);
+
+/// A pull, and its outcome for all who wait for it.
+type SharedPull = Arc<OnceCell<Result<(), Error>>>;
 
 impl Pulls {
-    fn of(&self, image: &ImageRef) -> Arc<OnceCell<Result<(), Error>>> {
+    fn of(&self, image: &ImageRef) -> SharedPull {
         let mut pulls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(pulls.entry(image.clone()).or_default())
     }

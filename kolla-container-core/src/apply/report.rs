@@ -183,9 +183,9 @@ impl fmt::Display for Report {
             }
             let fields = crate::text::join(report.changes.iter().map(|change| &change.field), ", ");
             if fields.is_empty() {
-                writeln!(f)?
+                writeln!(f)?;
             } else {
-                writeln!(f, " ({fields})")?
+                writeln!(f, " ({fields})")?;
             }
             for warning in &report.warnings {
                 writeln!(f, "    warning: {warning}")?;

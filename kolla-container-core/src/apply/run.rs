@@ -8,7 +8,7 @@ use super::report::{ApplyError, ContainerReport, StepReport, Undone};
 use super::{Means, Pulls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::ContainerId;
-use crate::plan::{Action, ContainerPlan, Effect, Step, Target, Undo};
+use crate::plan::{Action, Cause, ContainerPlan, Effect, Step, Target, Undo};
 use crate::state::Owner;
 
 /// A container that is being dealt with.
@@ -28,15 +28,19 @@ impl<'a> Run<'a> {
         Self { plan, pulls, means, report: ContainerReport::of(plan), new: None, mark: None }
     }
 
-    pub(super) async fn to_the_end(mut self) -> ContainerReport {
+    pub(super) async fn finish(mut self) -> ContainerReport {
         for (index, step) in self.plan.steps.iter().enumerate() {
             let words = self.plan.describe(&step.action);
             let tell = |event: Event<'_>| self.means.listener.event(&event);
             let (container, of) = (&self.plan.name, self.plan.steps.len());
             tell(Event::StepStarted { container, step: &words, number: index + 1, of });
             let begun = Instant::now();
-            let outcome = if self.means.stop.is_given() { Err(self.stopped()) } else { self.step(step).await };
-            match outcome {
+            if self.means.stop.is_given() {
+                let error = self.stopped();
+                self.fail(self.plan.steps.get(..index).unwrap_or_default(), words, error).await;
+                break;
+            }
+            match self.step(step).await {
                 Ok(()) => {
                     let took = begun.elapsed();
                     self.means.listener.event(&Event::StepDone { container, step: &words, took });
@@ -44,7 +48,7 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     self.means.listener.event(&Event::StepFailed { container, step: &words, error: &error });
-                    self.fail(index, words, error).await;
+                    self.fail(self.plan.steps.get(..=index).unwrap_or_default(), words, error).await;
                     break;
                 }
             }
@@ -81,18 +85,18 @@ impl<'a> Run<'a> {
         tokio::time::timeout(deadline, self.act(action)).await.unwrap_or(Err(late))
     }
 
-    /// Undoes the failed step and all before it, in reverse, down to the last that cannot be undone.
-    async fn fail(&mut self, failed: usize, words: String, error: Error) {
-        let committed = self.plan.steps.get(failed).is_some_and(|step| step.undo == Undo::Committed);
-        let undone = if committed {
-            // The steps of a recovery are one by one what they are; a replacement holds once it is verified.
-            Undone::NotNeeded
-        } else {
-            let reached = self.plan.steps.get(..=failed).unwrap_or_default();
-            self.undo(reached).await
+    /// Undoes what was reached, the failed step included, in reverse, down to the last that cannot be undone.
+    async fn fail(&mut self, reached: &[Step], words: String, error: Error) {
+        let undone = match reached.last() {
+            // A replacement holds once it is verified, and a recovery goes on where it stopped.
+            Some(Step { undo: Undo::Committed, .. }) => Undone::NotNeeded,
+            _ => self.undo(reached).await,
         };
-        if !matches!(undone, Undone::NotNeeded | Undone::Partly(_)) {
-            self.report.effect = Effect::Unchanged;
+        let only_recovered = reached.iter().all(|step| step.cause == Cause::Interrupted);
+        match undone {
+            Undone::NothingToUndo | Undone::Completely => self.report.effect = Effect::Unchanged,
+            Undone::NotNeeded if only_recovered => self.report.effect = Effect::Repaired,
+            Undone::NotNeeded | Undone::Partly(_) => {}
         }
         self.report.outcome = Err(ApplyError { step: words, error, undone });
     }

@@ -90,17 +90,13 @@ impl Comparison {
 
     /// With `field` compared in `mode`; an unknown field is a violation.
     pub fn with(mut self, field: &str, mode: Mode) -> Result<Self, Violations> {
-        match field_names().into_iter().find(|known| *known == field) {
-            Some(known) => {
-                self.exceptions.insert(known, mode);
-                Ok(self)
-            }
-            None => {
-                let mut wrong = Violations::none();
-                wrong.add(field, "there is no such field to compare");
-                Err(wrong)
-            }
-        }
+        let Some(known) = field_names().into_iter().find(|known| *known == field) else {
+            let mut wrong = Violations::none();
+            wrong.add(field, "there is no such field to compare");
+            return Err(wrong);
+        };
+        self.exceptions.insert(known, mode);
+        Ok(self)
     }
 
     /// How the field at `path` is compared.

@@ -5,7 +5,7 @@
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
 use super::{Comparison, Surroundings, expect::expect};
-use crate::spec::{ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
+use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
 /// The spec of a container as a user would have written it: without what its image and its engine
@@ -26,7 +26,7 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
     if stated.entrypoint.is_some() {
         stated.command.clone_from(&observed.command);
     }
-    if stated.command.as_ref().is_some_and(|command| command.is_empty()) {
+    if stated.command.as_ref().is_some_and(Command::is_empty) {
         // No command is what an entrypoint of one's own implies, and nothing else does.
         stated.command = None;
         stated.entrypoint.clone_from(&observed.entrypoint);

@@ -183,7 +183,7 @@ fn compare_image_ids(
     match found.changes.iter_mut().find(|change| change.field.as_str() == "image") {
         Some(change) => change.entries.push(entry),
         None => {
-            found.changes.insert(0, Change { field: "image".into(), entries: vec![entry], remedy: Remedy::Recreate })
+            found.changes.insert(0, Change { field: "image".into(), entries: vec![entry], remedy: Remedy::Recreate });
         }
     }
 }

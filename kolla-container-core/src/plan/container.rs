@@ -35,9 +35,13 @@ pub(super) fn plan(
     }
 
     let mut plan = ContainerPlan::new(name.clone());
+    plan.subject = recovery.survivor.as_ref().map(|survivor| survivor.id.clone());
     if let Some(spec) = goal.spec() {
         plan.deadlines = spec.deploy.deadlines;
     }
+    let configs = [goal.spec(), recovery.survivor.as_ref().map(|survivor| &survivor.config)];
+    let stop_times = configs.into_iter().flatten().filter_map(|config| config.stop_timeout);
+    plan.stop_time = stop_times.map(TimeSpan::as_duration).chain([plan.stop_time]).max().unwrap_or_default();
     if !recovery.steps.is_empty() {
         plan.effect = Effect::Repaired;
         plan.steps = recovery.steps;
@@ -223,6 +227,11 @@ impl Subject<'_> {
 
     /// Writes the unit where it is not as it should be, and takes it away where none is wanted.
     pub(super) fn mend_unit(&mut self) {
+        let steps = self.unit_steps();
+        self.take(steps, Effect::Repaired);
+    }
+
+    pub(super) fn unit_steps(&self) -> Steps {
         let name = self.name.clone();
         let mut steps = Steps::because(Cause::Unit);
         match (&self.unit.wanted, self.unit.there) {
@@ -240,7 +249,7 @@ impl Subject<'_> {
             ),
             _ => {}
         }
-        self.take(steps, Effect::Repaired);
+        steps
     }
 
     /// Starts a container, by its unit where it has one, and watches it.
@@ -331,10 +340,10 @@ impl Subject<'_> {
                 self.take(steps, Effect::Killed);
             }
             (Goal::Restart { .. }, None) => {
-                self.refuse(ErrorKind::NotFound, "restart container", "there is no such container")
+                self.refuse(ErrorKind::NotFound, "restart container", "there is no such container");
             }
             (Goal::Kill { .. }, None) => {
-                self.refuse(ErrorKind::NotFound, "kill container", "there is no such container")
+                self.refuse(ErrorKind::NotFound, "kill container", "there is no such container");
             }
             _ => {}
         }

@@ -28,6 +28,7 @@ pub use self::step::{Action, Cause, Step, Target, Undo};
 use crate::diff::{Change, Comparison};
 use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerId, ContainerName};
+use crate::quantity::TimeSpan;
 use crate::spec::{ConfigCheck, Deadlines};
 use crate::state::{EngineFacts, Status};
 use crate::supervisor::Supervisor;
@@ -140,6 +141,10 @@ pub struct ContainerPlan {
     pub refused: Option<Error>,
     /// How long each kind of step may take.
     pub deadlines: Deadlines,
+    /// How long the containers that it stops may take to stop.
+    pub(crate) stop_time: Duration,
+    /// The existing container that it is about.
+    pub(crate) subject: Option<ContainerId>,
     /// The existing container that is replaced or removed.
     pub(crate) ends: Option<ContainerId>,
     /// What would be asked in the running container if nothing else is to do.
@@ -157,6 +162,8 @@ impl ContainerPlan {
             after: BTreeSet::new(),
             refused: None,
             deadlines: Deadlines::default(),
+            stop_time: Duration::from_secs(10),
+            subject: None,
             ends: None,
             config_check: None,
         }
@@ -171,9 +178,14 @@ impl ContainerPlan {
         self.steps.is_empty() && self.refused.is_none()
     }
 
-    /// The longest that this may take: the sum of the deadlines of its steps.
+    /// The longest that this may take: the sum of the deadlines of its steps, and of their undo.
     pub fn longest(&self) -> Duration {
-        self.steps.iter().map(|step| self.deadline(&step.action)).fold(Duration::ZERO, Duration::saturating_add)
+        let undo = self.steps.iter().flat_map(|step| match &step.undo {
+            Undo::By(actions) => actions.as_slice(),
+            Undo::Nothing | Undo::Committed => &[],
+        });
+        let actions = self.steps.iter().map(|step| &step.action).chain(undo);
+        actions.map(|action| self.deadline(action)).fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// How long an action of this plan may take.
@@ -182,14 +194,15 @@ impl ContainerPlan {
         match action {
             Action::PullImage { .. } => self.deadlines.pull(),
             Action::Stop { grace, .. } | Action::Restart { grace, .. } => {
-                request.saturating_add(grace.map_or(Duration::from_secs(10), crate::quantity::TimeSpan::as_duration))
+                request.saturating_add(grace.map_or(self.stop_time, TimeSpan::as_duration))
             }
+            Action::StopUnit { .. } | Action::RestartUnit { .. } => request.saturating_add(self.stop_time),
             Action::Verify { settle, healthy, .. } => {
                 let health = if *healthy { self.deadlines.healthy() } else { Duration::ZERO };
                 request.saturating_add(*settle).saturating_add(health)
             }
             Action::WaitForExit { deadline, .. } => {
-                deadline.map_or(Duration::MAX, crate::quantity::TimeSpan::as_duration)
+                deadline.map_or(Duration::MAX, TimeSpan::as_duration)
             }
             _ => request,
         }

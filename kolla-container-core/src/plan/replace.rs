@@ -125,11 +125,7 @@ impl Subject<'_> {
             [Action::Rename { target: Target::New, to: self.name.next() }],
         );
         if ends_up {
-            if self.unit.is_wanted() {
-                let mended = std::mem::take(&mut self.plan.steps);
-                self.mend_unit();
-                steps.steps.extend(std::mem::replace(&mut self.plan.steps, mended));
-            }
+            steps.steps.extend(self.unit_steps().steps);
             if !start_first {
                 self.start_new(wanted, &mut steps);
             }

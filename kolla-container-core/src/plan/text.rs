@@ -97,9 +97,10 @@ impl ContainerPlan {
     /// An action, with the containers by what they are to this one instead of by their ids.
     pub(crate) fn describe(&self, action: &Action) -> String {
         let who = |target: &Target| match target {
-            Target::New => "the new one",
-            Target::Existing(id) if self.ends.as_ref() == Some(id) => "the old one",
-            Target::Existing(_) => "it",
+            Target::New => "the new one".to_owned(),
+            Target::Existing(id) if self.subject.as_ref() != Some(id) => format!("container {}", id.short()),
+            Target::Existing(_) if self.effect == Effect::Replaced => "the old one".to_owned(),
+            Target::Existing(_) => "it".to_owned(),
         };
         match action {
             Action::PullImage { image, .. } => format!("pull {}", image.familiar()),

@@ -69,9 +69,7 @@ async fn containers(
     for (name, state) in looks.await {
         match state {
             // Nobody to talk to concerns all of them.
-            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied | ErrorKind::TimedOut) => {
-                return Err(error);
-            }
+            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => return Err(error),
             state => containers.insert(name, state),
         };
     }
@@ -120,9 +118,9 @@ async fn look_at_leftovers(
 ) -> Result<()> {
     let runtime = reconciler.runtime.as_ref();
     for (name, goal) in goals {
-        let look = async |wanted: ContainerName| match listed.iter().any(|summary| summary.name == wanted) {
-            true => runtime.container(&wanted).await,
-            false => Ok(None),
+        let look = async |wanted: ContainerName| {
+            let is_listed = listed.iter().any(|summary| summary.name == wanted);
+            if is_listed { runtime.container(&wanted).await } else { Ok(None) }
         };
         let mut leftovers = Leftovers {
             next: look(name.next()).await?,

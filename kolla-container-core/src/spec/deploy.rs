@@ -118,17 +118,17 @@ pub struct Deadlines {
 impl Deadlines {
     /// How long one request may take.
     pub fn request(&self) -> Duration {
-        self.request.map_or(Duration::from_secs(120), TimeSpan::as_duration)
+        self.request.map_or(Duration::from_mins(2), TimeSpan::as_duration)
     }
 
     /// How long a pull may take.
     pub fn pull(&self) -> Duration {
-        self.pull.map_or(Duration::from_secs(30 * 60), TimeSpan::as_duration)
+        self.pull.map_or(Duration::from_mins(30), TimeSpan::as_duration)
     }
 
     /// How long it may take to become healthy.
     pub fn healthy(&self) -> Duration {
-        self.healthy.map_or(Duration::from_secs(5 * 60), TimeSpan::as_duration)
+        self.healthy.map_or(Duration::from_mins(5), TimeSpan::as_duration)
     }
 
     fn is_default(&self) -> bool {

@@ -289,25 +289,25 @@ impl Mount {
 fn bind<'a>(source: CleanPath, words: impl Iterator<Item = &'a str>) -> Result<Bind, ParseError> {
     let mut bind = Bind::new(source);
     for word in words {
-        if let Ok(propagation) = word.parse() {
-            bind.propagation = propagation;
-        } else if let Ok(relabel) = word.parse() {
-            bind.relabel = Some(relabel);
-        } else if let Ok(flag) = word.parse() {
-            bind.flags.insert(flag);
-        } else {
-            match word {
-                "ro" => bind.read_only = true,
-                "rw" => bind.read_only = false,
-                "bind" => bind.non_recursive = true,
-                "rbind" => bind.non_recursive = false,
-                _ => {
+        match word {
+            "ro" => bind.read_only = true,
+            "rw" => bind.read_only = false,
+            "bind" => bind.non_recursive = true,
+            "rbind" => bind.non_recursive = false,
+            "z" => bind.relabel = Some(Relabel::Shared),
+            "Z" => bind.relabel = Some(Relabel::Private),
+            _ => match (word.parse(), word.parse()) {
+                (Ok(propagation), _) => bind.propagation = propagation,
+                (_, Ok(flag)) => {
+                    bind.flags.insert(flag);
+                }
+                (Err(_), Err(_)) => {
                     return Err(ParseError::new(format!(
                         "{word:?} is no option of a bind mount: those are ro, rw, z, Z, bind, rbind, \
                          private, rprivate, shared, rshared, slave, rslave, exec, noexec, suid, nosuid, dev, nodev"
                     )));
                 }
-            }
+            },
         }
     }
     Ok(bind)

@@ -157,8 +157,7 @@ pub struct MacAddress([u8; 6]);
 
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        f.write_str(&crate::text::join(self.0.iter().map(|octet| format!("{octet:02x}")), ":"))
     }
 }
 

@@ -254,7 +254,7 @@ impl Reader {
 
     fn map<'de, V: Visitor<'de>>(self, visitor: V, segment: fn(String) -> Segment) -> Result<V::Value, ReadError> {
         match self.0 {
-            Value::Object(map) => visitor.visit_map(Entries { entries: map.into_iter(), next: None, segment }),
+            Value::Object(map) => visitor.visit_map(Entries { left: map.into_iter(), next: None, segment }),
             value => Self(value).any(visitor),
         }
     }
@@ -364,7 +364,7 @@ impl<'de> Deserializer<'de> for Reader {
 }
 
 struct Entries {
-    entries: <Map<String, Value> as IntoIterator>::IntoIter,
+    left: <Map<String, Value> as IntoIterator>::IntoIter,
     next: Option<(Segment, Value)>,
     segment: fn(String) -> Segment,
 }
@@ -373,7 +373,7 @@ impl<'de> MapAccess<'de> for Entries {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.left.next() else { return Ok(None) };
         let segment = (self.segment)(key.clone());
         self.next = Some((segment.clone(), value));
         seed.deserialize(Reader(Value::String(key))).map(Some).map_err(|error| {

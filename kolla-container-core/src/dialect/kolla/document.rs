@@ -1,5 +1,6 @@
 //! A file of many containers in kolla-ansible's words.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -122,20 +123,17 @@ impl Sections {
             let mut own = Violations::none();
             let name_key = prepare(section, &mut entry, &mut own);
             let name = entry.get("name").and_then(Value::as_str).and_then(|name| name.parse::<ContainerName>().ok());
-            let path = match name {
+            let path = match name.map(|name| first_of.entry(name)) {
                 None => by_index,
-                Some(name) => match first_of.get(&name) {
-                    Some(first) => {
-                        let message = format!("{name} is the name of {section}[{first}] too");
-                        own.add(name_key, message);
-                        by_index
-                    }
-                    None => {
-                        let path = FieldPath::from(section).key(&name);
-                        first_of.insert(name, index);
-                        path
-                    }
-                },
+                Some(Entry::Occupied(taken)) => {
+                    own.add(name_key, format!("{} is the name of {section}[{}] too", taken.key(), taken.get()));
+                    by_index
+                }
+                Some(Entry::Vacant(free)) => {
+                    let path = FieldPath::from(section).key(free.key());
+                    free.insert(index);
+                    path
+                }
             };
             containers.extend(self.container(entry, name_key, host, &mut own));
             wrong.add_below(&path, own);

@@ -46,15 +46,13 @@ pub(super) fn read(given: Option<&Unread>, wrong: &mut Violations) -> Healthchec
         test,
         interval: seconds(map, "interval", wrong),
         timeout: seconds(map, "timeout", wrong),
-        retries: number(map, "retries", "the number of failures in a row", wrong).and_then(
-            |number| match u32::try_from(number) {
-                Ok(number) => Some(number),
-                Err(_) => {
-                    wrong.add(path.field("retries"), format!("is at most {}", u32::MAX));
-                    None
-                }
-            },
-        ),
+        retries: number(map, "retries", "the number of failures in a row", wrong).and_then(|number| {
+            let retries = u32::try_from(number).ok();
+            if retries.is_none() {
+                wrong.add(path.field("retries"), format!("is at most {}", u32::MAX));
+            }
+            retries
+        }),
         start_period: seconds(map, "start_period", wrong),
         start_interval: None,
     }

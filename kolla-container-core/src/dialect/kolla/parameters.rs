@@ -219,6 +219,12 @@ pub(super) fn leniently<T>(
     value: Value,
     deserialize: impl Fn(Reader) -> Result<T, ReadError>,
 ) -> (Option<T>, Violations) {
+    // Serde would read the fields of a struct from a list too, one after the other.
+    if value.is_array() {
+        let mut wrong = Violations::none();
+        wrong.add(FieldPath::root(), "this is a list, here goes an object");
+        return (None, wrong);
+    }
     let kept = RefCell::new(None);
     let outcome = read(value, |reader| {
         kept.replace(Some(deserialize(reader)?));
