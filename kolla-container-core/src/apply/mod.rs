@@ -8,8 +8,6 @@ mod progress;
 mod report;
 mod run;
 mod stop;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,8 +8,6 @@ mod comparison;
 mod expect;
 mod fields;
 mod minimal;
-#[cfg(test)]
-mod tests;
 mod value;
 
 use std::fmt;

@@ -11,8 +11,6 @@ mod order;
 mod recover;
 mod replace;
 mod step;
-#[cfg(test)]
-mod tests;
 mod text;
 mod unit;
 

@@ -2,8 +2,6 @@
 
 mod lock;
 mod observe;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

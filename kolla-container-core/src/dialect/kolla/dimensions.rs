@@ -120,15 +120,40 @@ fn ulimits(path: &FieldPath, value: &Value, wrong: &mut Violations) -> Option<BT
     let mut ulimits = BTreeMap::new();
     for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
         let path = path.key(key);
-        match (key.parse::<UlimitName>(), read_as(value.clone())) {
-            (Ok(name), Ok(limit)) => {
+        let limit = ulimit(&path, value, wrong);
+        match (key.parse::<UlimitName>(), limit) {
+            (Ok(name), Some(limit)) => {
                 if ulimits.insert(name, limit).is_some() {
                     wrong.add(path, format!("{name} is limited twice, under two spellings of its name"));
                 }
             }
+            (Ok(_), None) => {}
             (Err(error), _) => wrong.add(path, error.to_string()),
-            (_, Err(violations)) => wrong.add_below(&path, violations),
         }
     }
     Some(ulimits).filter(|ulimits| !ulimits.is_empty())
+}
+
+/// One limit, `{soft, hard}`; a hard one that is not stated is as the soft one.
+fn ulimit(path: &FieldPath, value: &Value, wrong: &mut Violations) -> Option<Ulimit> {
+    let Value::Object(map) = value else {
+        wrong.add(path.clone(), "is no object such as {soft: 1024, hard: 2048}");
+        return None;
+    };
+    for key in map.keys().filter(|key| !matches!(key.as_str(), "soft" | "hard")) {
+        wrong.add(path.field(key), "unknown key; known here are soft, hard");
+    }
+    let mut limit = |key: &str| -> Result<Option<Limit<u64>>, ()> {
+        let Some(value) = map.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
+        read_as(value.clone()).map(Some).map_err(|violations| wrong.add_below(&path.field(key), violations))
+    };
+    let (soft, hard) = (limit("soft"), limit("hard"));
+    match (soft, hard) {
+        (Ok(Some(soft)), Ok(hard)) => Some(Ulimit { soft, hard: hard.unwrap_or(soft) }),
+        (Ok(None), _) => {
+            wrong.add(path.field("soft"), "is missing: a limit is such as {soft: 1024, hard: 2048}");
+            None
+        }
+        _ => None,
+    }
 }

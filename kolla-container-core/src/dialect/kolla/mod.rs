@@ -14,7 +14,7 @@
 //! - An empty command is the image's, and an empty or null volume or tmpfs entry is none.
 //! - A healthcheck number of 0 is not stated: engines take a 0 as "the image's, else the default".
 //! - The configuration check runs where a `KOLLA_CONFIG_STRATEGY` says what a stale configuration calls
-//!   for; without one there is nothing to compare.
+//!   for; kolla's images do not start without one, so that without one there is nothing to compare.
 
 mod dimensions;
 mod document;

@@ -478,7 +478,7 @@ fn a_dimension_that_is_wrong_is_said_under_its_own_name() {
     let complaints = complaints(json!({"dimensions": {
         "zzz": 1, "cpu_period": "10ms", "cpu_shares": 1, "cpuset_cpus": "a", "blkio_weight": 100_000,
         "memswap_limit": "1g",
-        "ulimits": {"nofiles": {"soft": 1}, "nofile": {"soft": 2, "hard": 1}, "nproc": {"soft": "x", "hard": 1}},
+        "ulimits": {"nofiles": {"soft": 1}, "nofile": {"soft": 2, "hard": 1}, "nproc": {"soft": "x", "hard": 1}, "core": {"hard": 1, "sfot": 1}},
     }}));
     for start in [
         "dimensions.zzz: unknown key; known here are blkio_weight, ",
@@ -489,11 +489,13 @@ fn a_dimension_that_is_wrong_is_said_under_its_own_name() {
         "dimensions.memswap_limit: needs dimensions.mem_limit",
         "dimensions.ulimits[nofiles]: \"nofiles\" is no ulimit",
         "dimensions.ulimits[nofile]: the soft limit 2 is above",
-        "dimensions.ulimits[nproc].soft: ",
+        "dimensions.ulimits[nproc].soft: `x` is not a limit",
+        "dimensions.ulimits[core].soft: is missing",
+        "dimensions.ulimits[core].sfot: unknown key",
     ] {
         assert!(complaints.iter().any(|complaint| complaint.starts_with(start)), "{start} in {complaints:#?}");
     }
-    assert_eq!(complaints.len(), 9, "{complaints:#?}");
+    assert_eq!(complaints.len(), 11, "{complaints:#?}");
     assert!(read(json!({"dimensions": []})).is_err());
 }
 
@@ -605,7 +607,7 @@ fn capabilities_are_the_same_in_every_spelling() {
 }
 
 #[test]
-fn podman_gets_the_capability_that_its_default_set_lacks() {
+fn podman_gets_the_capability_that_the_peer_adds_there() {
     let added = |parameters| {
         spec(parameters).security.cap_add.map(|added| added.iter().map(ToString::to_string).collect::<Vec<_>>())
     };

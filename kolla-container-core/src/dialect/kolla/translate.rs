@@ -119,7 +119,7 @@ impl Parameters {
 
     fn security(&self, engine: Engine, wrong: &mut Violations) -> Security {
         let mut cap_add: BTreeSet<Capability> = each("cap_add", self.cap_add.as_deref(), wrong).into_iter().collect();
-        // Podman's default set lacks it, and without it `sudo` fails in kolla's images.
+        // kolla-ansible adds it for Podman, whatever is asked for.
         if engine == Engine::Podman && self.privileged != Some(true) {
             cap_add.extend("AUDIT_WRITE".parse::<Capability>());
         }
@@ -188,9 +188,9 @@ fn with_injected(mut environment: Environment, name: Option<&ContainerName>, hos
     environment
 }
 
-/// kolla's images copy their configuration at the start, as `KOLLA_CONFIG_STRATEGY` says: on every
-/// start, so that a restart cures a stale one, or on the first, so that only a new container does.
-/// Without a strategy nothing is copied, and there is nothing to check.
+/// kolla's images copy their configuration as `KOLLA_CONFIG_STRATEGY` says: at every start, so that a
+/// restart cures a stale one, or at the first, so that only a new container does. They do not start
+/// without a strategy, or with another one; a container without one has no configuration of theirs.
 fn config_check(environment: &Environment, wrong: &mut Violations) -> Option<ConfigCheck> {
     const STRATEGY: &str = "KOLLA_CONFIG_STRATEGY";
 
