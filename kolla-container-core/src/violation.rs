@@ -24,6 +24,15 @@ impl FieldPath {
         Self(format!("{}[{key}]", self.0))
     }
 
+    /// The path `inner` of what this path names.
+    fn join(&self, inner: &Self) -> Self {
+        if inner.0.is_empty() || inner.0.starts_with('[') {
+            Self(format!("{}{}", self.0, inner.0))
+        } else {
+            self.field(&inner.0)
+        }
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,10 +93,12 @@ impl Violations {
 
     /// Adds all of `others`, their paths below `parent`.
     pub fn add_below(&mut self, parent: &FieldPath, others: Self) {
-        self.0.extend(others.0.into_iter().map(|violation| Violation {
-            path: if violation.path.0.is_empty() { parent.clone() } else { parent.field(violation.path.as_str()) },
-            message: violation.message,
-        }));
+        self.0.extend(
+            others
+                .0
+                .into_iter()
+                .map(|violation| Violation { path: parent.join(&violation.path), message: violation.message }),
+        );
     }
 
     /// Whether nothing is wrong.

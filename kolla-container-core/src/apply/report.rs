@@ -177,15 +177,11 @@ impl fmt::Display for Report {
     /// A line per container that was changed or failed, and a summary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for report in self.containers.iter().filter(|report| report.is_changed() || !report.is_success()) {
-            match &report.outcome {
-                Ok(()) => write!(f, "{} {}", report.name, report.effect)?,
-                Err(error) => write!(f, "{} failed: {error}", report.name)?,
-            }
             let fields = crate::text::join(report.changes.iter().map(|change| &change.field), ", ");
-            if fields.is_empty() {
-                writeln!(f)?;
-            } else {
-                writeln!(f, " ({fields})")?;
+            match &report.outcome {
+                Err(error) => writeln!(f, "{} failed: {error}", report.name)?,
+                Ok(()) if fields.is_empty() => writeln!(f, "{} {}", report.name, report.effect)?,
+                Ok(()) => writeln!(f, "{} {} ({fields})", report.name, report.effect)?,
             }
             for warning in &report.warnings {
                 writeln!(f, "    warning: {warning}")?;

@@ -212,8 +212,7 @@ pub(crate) fn update_for(
 
 /// The update that takes `update` back: the values of the same fields as they are now.
 pub(crate) fn reverse_update(update: &ContainerUpdate, container: &ContainerState) -> ContainerUpdate {
-    let stated =
-        ContainerSpec { resources: update.resources.clone(), restart: update.restart, ..ContainerSpec::default() };
+    let stated = update.as_spec();
     let mut reverse = ContainerUpdate::default();
     let mut visitor = Reversing { stated: &stated, from: &container.config, to: &mut reverse };
     visit(&mut visitor);
@@ -250,8 +249,7 @@ impl Visitor for Reversing<'_> {
 
 /// Copies one field into an update, by way of a spec: an update has the same groups.
 fn copy<T: Value>(field: &Field<T>, from: &ContainerSpec, to: &mut ContainerUpdate) {
-    let mut spec = ContainerSpec { resources: std::mem::take(&mut to.resources), ..ContainerSpec::default() };
-    spec.restart = to.restart;
+    let mut spec = to.as_spec();
     (field.get_mut)(&mut spec).clone_from((field.get)(from));
     to.resources = spec.resources;
     to.restart = spec.restart;

@@ -25,7 +25,7 @@ pub use self::observation::{Details, Freshness, Leftovers, Needs, Observation};
 pub use self::step::{Action, Cause, Step, Target, Undo};
 use crate::diff::{Change, Comparison};
 use crate::error::{Error, ErrorKind};
-use crate::name::{ContainerId, ContainerName};
+use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::spec::{ConfigCheck, Deadlines};
 use crate::state::{EngineFacts, Status};
@@ -199,9 +199,7 @@ impl ContainerPlan {
                 let health = if *healthy { self.deadlines.healthy() } else { Duration::ZERO };
                 request.saturating_add(*settle).saturating_add(health)
             }
-            Action::WaitForExit { deadline, .. } => {
-                deadline.map_or(Duration::MAX, TimeSpan::as_duration)
-            }
+            Action::WaitForExit { deadline, .. } => deadline.map_or(Duration::MAX, TimeSpan::as_duration),
             _ => request,
         }
     }
@@ -240,9 +238,22 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
         let more = joined_by_ended(&mut plans, goals, seen, &forced);
         if more.is_empty() {
             order::order(&mut plans, goals, seen);
+            make_volumes_once(&mut plans);
             return Ok((Plan { containers: plans }, needs));
         }
         forced.extend(more);
+    }
+}
+
+/// A volume that several containers mount is made for the first of them. (Should that one fail before, the
+/// engine makes it with the next container.)
+fn make_volumes_once(plans: &mut [ContainerPlan]) {
+    let mut made: BTreeSet<VolumeName> = BTreeSet::new();
+    for plan in plans {
+        plan.steps.retain(|step| match &step.action {
+            Action::CreateVolume { volume } => made.insert(volume.clone()),
+            _ => true,
+        });
     }
 }
 

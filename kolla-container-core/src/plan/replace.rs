@@ -18,7 +18,7 @@ impl Subject<'_> {
         let mut steps = Steps::because(Cause::Missing);
         self.make(wanted, &self.name.clone(), None, &mut steps);
         if !matches!(self.goal, Goal::Created(_)) {
-            self.mend_unit();
+            steps.steps.extend(self.unit_steps().steps);
             self.start(&Target::New, &mut steps);
             if matches!(self.goal, Goal::Paused(_)) {
                 steps.once(Action::Pause { target: Target::New });
@@ -92,6 +92,10 @@ impl Subject<'_> {
                     certain.push((target.clone(), volume.clone()));
                 }
                 (None, None) => {
+                    self.plan.notes.push(format!(
+                        "the anonymous volume of {target} is mounted again if the new image declares one there; \
+                         its data stays in volume {volume}"
+                    ));
                     undecided.insert(target.clone(), volume.clone());
                 }
                 (Some(_), _) | (None, Some(false)) => self.plan.notes.push(format!(

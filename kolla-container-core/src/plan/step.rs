@@ -210,10 +210,13 @@ impl fmt::Display for Action {
             Self::Pause { target } => write!(f, "pause {target}"),
             Self::Unpause { target } => write!(f, "unpause {target}"),
             Self::Rename { target, to } => write!(f, "rename {target} to {to}"),
-            Self::Update { target, .. } => write!(f, "update {target} in place"),
+            Self::Update { target, update } => {
+                let fields = crate::diff::stated_fields(&update.as_spec());
+                write!(f, "update {} of {target} in place", fields.join(" and "))
+            }
             Self::Remove { target } => write!(f, "remove {target}"),
             Self::Discard { .. } => write!(f, "remove {}", Target::New),
-            Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and gets healthy"),
+            Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and well"),
             Self::Verify { target, healthy: false, .. } => write!(f, "verify that {target} stays up"),
             Self::WaitForExit { target, .. } => write!(f, "wait until {target} has ended"),
             Self::InstallUnit { name, .. } => write!(f, "install the unit of {name}"),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::{Action, ContainerPlan, Effect, Plan, Step, Target, Undo};
+use super::{Action, Cause, ContainerPlan, Effect, Plan, Step, Target, Undo};
+use crate::diff::stated_fields;
 
 impl Effect {
     /// What is going to be done, as a verb.
@@ -72,19 +73,19 @@ impl fmt::Display for ContainerPlan {
             _ => '~',
         };
         write!(f, "{mark} {}: {}", self.name, self.effect.verb())?;
-        // What the changes say already needs no repetition.
         match self.steps.last().map(|step| &step.cause) {
-            None | Some(super::Cause::Differs(_)) => writeln!(f)?,
+            // What the changes say already needs no repetition, and neither does a creation.
+            None | Some(Cause::Differs(_)) => writeln!(f)?,
+            Some(Cause::Missing | Cause::Asked) => writeln!(f, "{}", self.image().unwrap_or_default())?,
             Some(cause) => writeln!(f, " ({cause})")?,
         }
-        for line in
-            self.changes.iter().flat_map(|change| change.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
-        {
-            writeln!(f, "    {line}")?;
+        for change in &self.changes {
+            for line in change.to_string().lines() {
+                writeln!(f, "    {line}")?;
+            }
         }
         if !self.steps.is_empty() {
-            let steps = self.steps.iter().map(|step| self.describe(&step.action));
-            writeln!(f, "    steps: {}", crate::text::join(steps, ", "))?;
+            writeln!(f, "    steps: {}", self.outline().join(", "))?;
         }
         for note in &self.notes {
             writeln!(f, "    note: {note}")?;
@@ -94,27 +95,64 @@ impl fmt::Display for ContainerPlan {
 }
 
 impl ContainerPlan {
+    /// The image of the container that is made.
+    fn image(&self) -> Option<String> {
+        self.steps.iter().find_map(|step| match &step.action {
+            Action::Create { spec, .. } => spec.image.as_ref().map(|image| format!(" from {}", image.familiar())),
+            _ => None,
+        })
+    }
+
+    /// The steps in as few words as tell them apart.
+    fn outline(&self) -> Vec<String> {
+        let mut outline: Vec<String> = Vec::new();
+        let mut volumes = 0;
+        for step in &self.steps {
+            if let Action::CreateVolume { volume } = &step.action {
+                volumes += 1;
+                match outline.last_mut().filter(|_| volumes > 1) {
+                    Some(last) => {
+                        *last = last.replacen("create volume ", "create volumes ", 1);
+                        last.push_str(" and ");
+                        last.push_str(volume.as_str());
+                    }
+                    None => outline.push(self.describe(&step.action)),
+                }
+            } else {
+                volumes = 0;
+                outline.push(self.describe(&step.action));
+            }
+        }
+        outline
+    }
+
     /// An action, with the containers by what they are to this one instead of by their ids.
     pub(crate) fn describe(&self, action: &Action) -> String {
+        let replaces = self.effect == Effect::Replaced;
         let who = |target: &Target| match target {
-            Target::New => "the new one".to_owned(),
-            Target::Existing(id) if self.subject.as_ref() != Some(id) => format!("container {}", id.short()),
-            Target::Existing(_) if self.effect == Effect::Replaced => "the old one".to_owned(),
-            Target::Existing(_) => "it".to_owned(),
+            Target::New if replaces => " the new one".to_owned(),
+            Target::Existing(id) if self.subject.as_ref() != Some(id) => format!(" container {}", id.short()),
+            Target::Existing(_) if replaces => " the old one".to_owned(),
+            Target::New | Target::Existing(_) => String::new(),
         };
         match action {
-            Action::PullImage { image, .. } => format!("pull {}", image.familiar()),
+            Action::PullImage { .. } => "pull the image".to_owned(),
+            Action::Create { name, .. } if *name == self.name => "create".to_owned(),
             Action::Create { name, .. } => format!("create {name}"),
-            Action::Start { target } => format!("start {}", who(target)),
-            Action::Stop { target, .. } => format!("stop {}", who(target)),
-            Action::Restart { target, .. } => format!("restart {}", who(target)),
-            Action::Kill { target, signal } => format!("send {signal} to {}", who(target)),
-            Action::Pause { target } => format!("pause {}", who(target)),
-            Action::Unpause { target } => format!("unpause {}", who(target)),
-            Action::Rename { target, to } => format!("rename {} to {to}", who(target)),
-            Action::Update { target, .. } => format!("update {} in place", who(target)),
-            Action::Remove { target } => format!("remove {}", who(target)),
-            Action::Verify { healthy: true, .. } => "verify that it stays up and gets healthy".to_owned(),
+            Action::Start { target } => format!("start{}", who(target)),
+            Action::Stop { target, .. } => format!("stop{}", who(target)),
+            Action::Restart { target, .. } => format!("restart{}", who(target)),
+            Action::Kill { target, signal } => format!("send {signal}{}", who(target)),
+            Action::Pause { target } => format!("pause{}", who(target)),
+            Action::Unpause { target } => format!("unpause{}", who(target)),
+            Action::Rename { target, to } => format!("rename{} to {to}", who(target)),
+            Action::Update { target, update } => {
+                let fields = stated_fields(&update.as_spec());
+                format!("update {}{} in place", fields.join(" and "), who(target).replacen(' ', " of ", 1))
+            }
+            Action::Remove { target } => format!("remove{}", who(target)),
+            Action::Discard { .. } => format!("remove{}", who(&Target::New)),
+            Action::Verify { healthy: true, .. } => "verify that it stays up and well".to_owned(),
             Action::Verify { .. } => "verify that it stays up".to_owned(),
             Action::WaitForExit { .. } => "wait for its end".to_owned(),
             Action::InstallUnit { .. } => "install its unit".to_owned(),
@@ -122,9 +160,7 @@ impl ContainerPlan {
             Action::StartUnit { .. } => "start its unit".to_owned(),
             Action::StopUnit { .. } => "stop its unit".to_owned(),
             Action::RestartUnit { .. } => "restart its unit".to_owned(),
-            other @ (Action::CreateVolume { .. } | Action::RemoveVolume { .. } | Action::Discard { .. }) => {
-                other.to_string()
-            }
+            Action::CreateVolume { .. } | Action::RemoveVolume { .. } => action.to_string(),
         }
     }
 }

@@ -138,7 +138,8 @@ impl<'de> Deserialize<'de> for Written {
             }
 
             fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Written, E> {
-                self.visit_str(&value.to_string())
+                // `1.0` is not `1` to whoever reads the variable.
+                self.visit_str(&format!("{value:?}"))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Written, A::Error> {

@@ -105,7 +105,13 @@ pub(crate) fn read<T>(mut value: Value, deserialize: impl Fn(Reader) -> Result<T
             Err(error) => {
                 // What is wrong is taken out, so that what comes after it is looked at too.
                 let goes_on = remove(&mut value, &error.segments);
-                violations.add(error.path(), error.message);
+                let taken_out = error.missing.is_some_and(|field| {
+                    let path = error.path().field(field);
+                    violations.iter().any(|violation| violation.path == path)
+                });
+                if !taken_out {
+                    violations.add(error.path(), error.message);
+                }
                 if !goes_on {
                     return Err(violations);
                 }
@@ -119,14 +125,15 @@ pub(crate) fn read_as<T: DeserializeOwned>(value: Value) -> Result<T, Violations
     read(value, T::deserialize)
 }
 
-/// Removes the innermost map entry on the way to `segments` (innermost first); false where there is none.
+/// What stands in a list for an element that was taken out: the others keep their index. No text of
+/// a document has a NUL.
+const TAKEN_OUT: &str = "\0";
+
+/// Takes out what stands at `segments` (innermost first); false where there is nothing to take out.
 fn remove(value: &mut Value, segments: &[Segment]) -> bool {
-    let outermost_first: Vec<&Segment> = segments.iter().rev().collect();
-    let Some(last) = outermost_first.iter().rposition(|segment| !matches!(segment, Segment::Index(_))) else {
-        return false;
-    };
+    let Some((last, way)) = segments.split_first() else { return false };
     let mut place = value;
-    for segment in outermost_first.iter().take(last) {
+    for segment in way.iter().rev() {
         let inner = match segment {
             Segment::Field(name) | Segment::Key(name) => place.get_mut(name),
             Segment::Index(index) => place.get_mut(index),
@@ -136,8 +143,11 @@ fn remove(value: &mut Value, segments: &[Segment]) -> bool {
             None => return false,
         }
     }
-    match (place, outermost_first.get(last)) {
-        (Value::Object(map), Some(Segment::Field(name) | Segment::Key(name))) => map.remove(name).is_some(),
+    match (place, last) {
+        (Value::Object(map), Segment::Field(name) | Segment::Key(name)) => map.remove(name).is_some(),
+        (Value::Array(list), Segment::Index(index)) => {
+            list.get_mut(*index).is_some_and(|element| std::mem::replace(element, TAKEN_OUT.into()) != TAKEN_OUT)
+        }
         _ => false,
     }
 }
@@ -155,11 +165,13 @@ pub(crate) struct ReadError {
     /// Innermost first: it grows on the way out.
     segments: Vec<Segment>,
     message: String,
+    /// The key that is missing, where that is the mistake.
+    missing: Option<&'static str>,
 }
 
 impl ReadError {
     fn new(message: String) -> Self {
-        Self { segments: Vec::new(), message }
+        Self { segments: Vec::new(), message, missing: None }
     }
 
     fn within(mut self, segment: Segment) -> Self {
@@ -206,7 +218,7 @@ impl serde::de::Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` is missing"))
+        Self { missing: Some(field), ..Self::new(format!("`{field}` is missing")) }
     }
 }
 
@@ -225,7 +237,7 @@ fn kind(unexpected: Unexpected<'_>) -> &'static str {
 }
 
 /// The known key that is nearest to `field`, with its path where it stands elsewhere.
-fn nearest(field: &str, expected: &'static [&'static str]) -> Option<String> {
+pub(crate) fn nearest(field: &str, expected: &[&str]) -> Option<String> {
     let is_root = expected.contains(&"image") && expected.contains(&"mounts");
     let here = expected.iter().map(|known| (*known, (*known).to_owned()));
     let nested = NESTED.iter().filter(|_| is_root).filter_map(|path| {
@@ -255,6 +267,8 @@ impl Reader {
     fn map<'de, V: Visitor<'de>>(self, visitor: V, segment: fn(String) -> Segment) -> Result<V::Value, ReadError> {
         match self.0 {
             Value::Object(map) => visitor.visit_map(Entries { left: map.into_iter(), next: None, segment }),
+            // A list would be read as the fields in their order.
+            Value::Array(_) => Err(ReadError::new("this is a list, here goes an object".to_owned())),
             value => Self(value).any(visitor),
         }
     }
@@ -397,9 +411,14 @@ impl<'de> SeqAccess<'de> for Items {
     type Error = ReadError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        let Some(value) = self.items.next() else { return Ok(None) };
-        let index = self.index;
-        self.index += 1;
+        let (index, value) = loop {
+            let Some(value) = self.items.next() else { return Ok(None) };
+            let index = self.index;
+            self.index += 1;
+            if value.as_str() != Some(TAKEN_OUT) {
+                break (index, value);
+            }
+        };
         seed.deserialize(Reader(value)).map(Some).map_err(|error| error.within(Segment::Index(index)))
     }
 }

@@ -45,15 +45,26 @@ fn an_unknown_key_is_answered_with_the_nearest_known_one_and_its_path() {
 #[test]
 fn all_mistakes_of_a_document_are_said_at_once() {
     let complaints = complaints(
-        r#"{"image": "https://a", "tty": "perhaps", "resources": {"memory": "1 furlong", "cpus": "2"},
-            "mounts": ["/a:/b", "relative"], "environment": {"A": []}, "unheard_of": 1}"#,
+        r#"{"image": "https://a", "tty": "perhaps",
+            "mounts": ["/a:/b", "relative", "/c:/d:xyz"], "environment": {"A": []}, "security": ["x"],
+            "resources": {"memory": "1 furlong", "cpus": "2", "ulimits": {"nofile": {"soft": "x"}}}, "unheard_of": 1}"#,
     );
 
     let paths: Vec<&str> = complaints.iter().filter_map(|complaint| complaint.split(": ").next()).collect();
-    for path in ["image", "tty", "resources.memory", "mounts[1]", "environment[A]", "unheard_of"] {
+    for path in [
+        "image",
+        "tty",
+        "resources.memory",
+        "resources.ulimits[nofile].soft",
+        "mounts[1]",
+        "mounts[2]",
+        "environment[A]",
+        "security",
+        "unheard_of",
+    ] {
         assert!(paths.contains(&path), "{path} in {complaints:#?}");
     }
-    assert_eq!(paths.len(), 6);
+    assert_eq!(paths.len(), 9, "{complaints:#?}");
 }
 
 #[test]

@@ -132,6 +132,13 @@ pub struct ContainerUpdate {
     pub restart: Option<crate::spec::RestartPolicy>,
 }
 
+impl ContainerUpdate {
+    /// The update as the spec that states just what it changes.
+    pub(crate) fn as_spec(&self) -> ContainerSpec {
+        ContainerSpec { resources: self.resources.clone(), restart: self.restart, ..ContainerSpec::default() }
+    }
+}
+
 /// A command to run inside a running container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Unexpected, Visitor};
 use serde_json::Value;
 
 use crate::secret::HIDDEN;
+use crate::spec::read::nearest;
 use crate::spec::{Environment, TextMap};
 use crate::text::{ParseError, words};
 
@@ -250,13 +251,8 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
 
 /// What is said of a key that is not among `known`; `term` is what kolla-ansible says.
 pub(super) fn unknown_key(key: &str, known: &[&str], term: &str) -> ParseError {
-    let nearest = known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(key, known), known))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    ParseError::new(match nearest {
-        Some((_, known)) => format!("unknown key, did you mean `{known}`? (kolla: {term})"),
+    ParseError::new(match nearest(key, known) {
+        Some(known) => format!("unknown key, did you mean `{known}`? (kolla: {term})"),
         None => format!("unknown key; known here are {} (kolla: {term})", known.join(", ")),
     })
 }
