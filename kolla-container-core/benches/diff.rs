@@ -1,5 +1,7 @@
 //! How long it takes to compare one container with its spec: 24 real services, and one that differs.
 
+#![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -126,6 +126,7 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// Joins a container to a network; fine when it is in it.
     async fn connect_network(&self, name: &NetworkName, id: &ContainerId, endpoint: &Endpoint) -> Result<()>;
 
-    /// Takes a container out of a network; fine when it is not in it.
+    /// Takes a container out of a network; fine when it is not in it, [`NotFound`](crate::ErrorKind::NotFound)
+    /// when there is no such network.
     async fn disconnect_network(&self, name: &NetworkName, id: &ContainerId) -> Result<()>;
 }

@@ -1,6 +1,8 @@
 //! What differs, what does not, and what is shown of it: pairs of a spec and a container that was
 //! made from another spec on the engine in memory.
 
+#![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
+
 use kolla_container_core::diff::{Comparison, Diff, Mode, Remedy, Surroundings, diff, minimal};
 use kolla_container_core::memory::{Behaviour, ImageTemplate, MemoryEngine};
 use kolla_container_core::state::{ContainerState, ContainerUpdate, ImageState};

@@ -1,5 +1,7 @@
 //! What a plan looks like, to people and to programs: golden files, to be read when they change.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
+
 use std::sync::Arc;
 
 use kolla_container_core::layer::{Fault, Layered};

@@ -1,6 +1,8 @@
 //! The table of fields is complete because it cannot be anything else: a field of a spec that has no
 //! row does not compile.
 
+#![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,7 +20,9 @@ impl Copy {
         let (before, rest) = manifest.split_once("members = [").expect("the manifest lists its members");
         let (_, after) = rest.split_once(']').expect("the list of members ends");
         let inside = place.join("kolla-container-core");
-        copy(&here.join("src"), &inside.join("src"));
+        for folder in ["src", "benches"] {
+            copy(&here.join(folder), &inside.join(folder));
+        }
         fs::copy(here.join("Cargo.toml"), inside.join("Cargo.toml")).expect("the manifest can be copied");
         fs::write(place.join("Cargo.toml"), format!("{before}members = [\"kolla-container-core\"]{after}"))
             .expect("the copied workspace can be written");

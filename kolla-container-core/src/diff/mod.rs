@@ -1,6 +1,6 @@
 //! 3. What differs, field by field, and what cures it.
 //!
-//! Pure functions over data: [`expect`] adds to what a user states what the image and the engine
+//! Pure functions over data: `expect` adds to what a user states what the image and the engine
 //! imply; [`diff`] compares that with what is there. No difference is missed for being unstated, and
 //! none is claimed that the engine made by itself.
 

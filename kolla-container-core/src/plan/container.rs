@@ -183,7 +183,7 @@ impl Subject<'_> {
             Status::Running if self.unit.is_wanted() && !self.unit.is_active() => {
                 let mut steps = Steps::because(Cause::OutsideUnit);
                 steps.undone_by(
-                    Action::Stop { target: target.clone(), grace: None },
+                    Action::Stop { target: target.clone(), grace: old.config.stop_timeout },
                     [Action::Start { target: target.clone() }],
                 );
                 self.start(&target, &mut steps);
@@ -260,7 +260,7 @@ impl Subject<'_> {
         } else {
             steps.undone_by(
                 Action::Start { target: target.clone() },
-                [Action::Stop { target: target.clone(), grace: None }],
+                [Action::Stop { target: target.clone(), grace: self.goal.spec().and_then(|spec| spec.stop_timeout) }],
             );
         }
         steps.once(self.verify(target));
@@ -316,7 +316,10 @@ impl Subject<'_> {
             steps.once(Action::Remove { target: Target::Existing(old.id.clone()) });
         }
         self.make(wanted, &self.name.clone(), None, &mut steps);
-        steps.undone_by(Action::Start { target: Target::New }, [Action::Stop { target: Target::New, grace: None }]);
+        steps.undone_by(
+            Action::Start { target: Target::New },
+            [Action::Stop { target: Target::New, grace: wanted.stop_timeout }],
+        );
         steps.once(Action::WaitForExit { target: Target::New, deadline: options.deadline });
         if options.remove && wanted.auto_remove != Some(true) {
             steps.committed(Action::Discard { keep: std::collections::BTreeSet::new() });
@@ -357,6 +360,7 @@ impl Subject<'_> {
         }
         // A unit that is not active stops nothing, though its container may run.
         if !matches!(old.status, Status::Created | Status::Exited | Status::Dead) {
+            let grace = grace.or(old.config.stop_timeout);
             steps.once(Action::Stop { target: Target::Existing(old.id.clone()), grace });
         }
         self.take(steps, Effect::Stopped);
@@ -370,7 +374,7 @@ impl Subject<'_> {
         if let Some(old) = there {
             let target = Target::Existing(old.id.clone());
             if old.status.is_up() || old.status == Status::Restarting {
-                steps.once(Action::Stop { target: target.clone(), grace: None });
+                steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
             }
             steps.once(Action::Remove { target });
             self.plan.ends = Some(old.id.clone());

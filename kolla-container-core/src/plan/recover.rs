@@ -71,7 +71,7 @@ pub(super) fn recover(
             } else {
                 let target = Target::Existing(new.id.clone());
                 if new.status.is_up() || new.status == Status::Restarting {
-                    steps.committed(Action::Stop { target: target.clone(), grace: None });
+                    steps.committed(Action::Stop { target: target.clone(), grace: new.config.stop_timeout });
                 }
                 steps.committed(Action::Rename { target, to: name.next() });
                 let back = put_back(old, name, wants_it_up, &mut steps);

@@ -176,7 +176,7 @@ impl Subject<'_> {
             } else {
                 let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target() });
                 let undo = [Action::Start { target: target() }].into_iter().chain(freeze);
-                steps.undone_by(Action::Stop { target: target(), grace: None }, undo);
+                steps.undone_by(Action::Stop { target: target(), grace: old.config.stop_timeout }, undo);
             }
             if vanishes {
                 return;

@@ -145,8 +145,8 @@ fn remove(value: &mut Value, segments: &[Segment]) -> bool {
     }
     match (place, last) {
         (Value::Object(map), Segment::Field(name) | Segment::Key(name)) => map.remove(name).is_some(),
-        (Value::Array(list), Segment::Index(index)) => {
-            list.get_mut(*index).is_some_and(|element| std::mem::replace(element, TAKEN_OUT.into()) != TAKEN_OUT)
+        (Value::Array(elements), Segment::Index(index)) => {
+            elements.get_mut(*index).is_some_and(|element| std::mem::replace(element, TAKEN_OUT.into()) != TAKEN_OUT)
         }
         _ => false,
     }

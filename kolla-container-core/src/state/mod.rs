@@ -69,14 +69,13 @@ impl ContainerState {
         self.config.map_references(name);
     }
 
-    /// The anonymous volumes that it has mounted, by target.
+    /// The anonymous volumes of its own that it has mounted, by target; not those of a container whose
+    /// volumes it has too.
     pub fn anonymous_volumes(&self) -> impl Iterator<Item = (&CleanPath, &VolumeName)> {
         self.volumes.iter().filter(|(target, name)| {
             let mount = self.config.mounts.as_ref().and_then(|mounts| mounts.0.get(*target));
-            match mount {
-                Some(Mount::Volume(volume)) => volume.name.is_none(),
-                _ => name.is_anonymous(),
-            }
+            let is_its_own = matches!(mount, Some(Mount::Volume(volume)) if volume.name.is_none());
+            is_its_own && name.is_anonymous()
         })
     }
 }
