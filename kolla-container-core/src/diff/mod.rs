@@ -8,6 +8,7 @@ mod comparison;
 mod expect;
 mod fields;
 mod minimal;
+mod update;
 mod value;
 
 use std::fmt;
@@ -17,10 +18,11 @@ use serde::Serialize;
 pub use self::comparison::{Comparison, Mode};
 use self::fields::{Cure, Field, Visitor, visit};
 pub use self::minimal::minimal;
+pub(crate) use self::update::{reverse_update, update_for, without_engine_restart};
 use self::value::Value;
 use crate::shown::Shown;
-use crate::spec::{ContainerSpec, RestartPolicy};
-use crate::state::{ContainerState, ContainerUpdate, EngineFacts, Features, ImageState};
+use crate::spec::ContainerSpec;
+use crate::state::{ContainerState, EngineFacts, Features, ImageState};
 use crate::violation::{FieldPath, Violations};
 
 /// What it takes to close a difference; a plan takes the greatest.
@@ -186,75 +188,6 @@ fn compare_image_ids(
     }
 }
 
-/// The one update that closes `changes`, and carries what the engine would otherwise refuse.
-///
-/// `None` when one of them cannot be closed in place.
-pub(crate) fn update_for(
-    changes: &[Change],
-    wanted: &ContainerSpec,
-    container: &ContainerState,
-    surroundings: &Surroundings<'_>,
-) -> ContainerUpdate {
-    let expected = expect::expect(wanted, container, surroundings);
-    let mut update = ContainerUpdate::default();
-    for change in changes.iter().filter(|change| change.remedy == Remedy::Update) {
-        visit(&mut Copying { path: change.field.as_str(), from: &expected, to: &mut update });
-    }
-    // The engine derives swap from memory once, when the container is made: it has to go along.
-    if let Some(memory) = update.resources.memory
-        && update.resources.memory_swap.is_none()
-    {
-        update.resources.memory_swap =
-            wanted.resources.memory_swap.or_else(|| expect::derived_swap(memory, surroundings.engine));
-    }
-    update
-}
-
-/// The update that takes `update` back: the values of the same fields as they are now.
-pub(crate) fn reverse_update(update: &ContainerUpdate, container: &ContainerState) -> ContainerUpdate {
-    let stated = update.as_spec();
-    let mut reverse = ContainerUpdate::default();
-    let mut visitor = Reversing { stated: &stated, from: &container.config, to: &mut reverse };
-    visit(&mut visitor);
-    reverse
-}
-
-struct Copying<'a> {
-    path: &'a str,
-    from: &'a ContainerSpec,
-    to: &'a mut ContainerUpdate,
-}
-
-impl Visitor for Copying<'_> {
-    fn field<T: Value>(&mut self, field: &Field<T>) {
-        if field.path == self.path {
-            copy(field, self.from, self.to);
-        }
-    }
-}
-
-struct Reversing<'a> {
-    stated: &'a ContainerSpec,
-    from: &'a ContainerSpec,
-    to: &'a mut ContainerUpdate,
-}
-
-impl Visitor for Reversing<'_> {
-    fn field<T: Value>(&mut self, field: &Field<T>) {
-        if (field.get)(self.stated).is_some() {
-            copy(field, self.from, self.to);
-        }
-    }
-}
-
-/// Copies one field into an update, by way of a spec: an update has the same groups.
-fn copy<T: Value>(field: &Field<T>, from: &ContainerSpec, to: &mut ContainerUpdate) {
-    let mut spec = to.as_spec();
-    (field.get_mut)(&mut spec).clone_from((field.get)(from));
-    to.resources = spec.resources;
-    to.restart = spec.restart;
-}
-
 /// Which fields there are, in the order in which they are compared and shown.
 pub fn field_names() -> Vec<&'static str> {
     struct Names(Vec<&'static str>);
@@ -315,10 +248,4 @@ pub(crate) fn stated_fields(spec: &ContainerSpec) -> Vec<&'static str> {
     let mut stated = Stated(spec, Vec::new());
     visit(&mut stated);
     stated.1
-}
-
-/// What a supervised container is to its engine: one that the engine itself never restarts.
-pub(crate) fn without_engine_restart(mut spec: ContainerSpec) -> ContainerSpec {
-    spec.restart = Some(RestartPolicy::No);
-    spec
 }

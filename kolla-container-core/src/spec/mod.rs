@@ -12,6 +12,7 @@ mod logging;
 mod mount;
 mod namespaces;
 mod network;
+mod platform;
 mod port;
 pub(crate) mod read;
 mod resources;
@@ -21,6 +22,7 @@ mod signal;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod volumes_from;
 
 use std::collections::BTreeSet;
 
@@ -35,12 +37,14 @@ pub use self::logging::Logging;
 pub use self::mount::{Bind, CleanPath, Mount, MountEntry, MountFlag, Mounts, Propagation, Relabel, Tmpfs, Volume};
 pub use self::namespaces::{NamespaceMode, Namespaces};
 pub use self::network::{Endpoint, ExtraHosts, HostAddress, Link, MacAddress, Network, NetworkMode};
+pub use self::platform::Platform;
 pub use self::port::{ContainerPort, ExposedPorts, HostPort, Ports, Protocol};
 pub use self::resources::{Resources, Ulimit, UlimitName};
 pub use self::restart::RestartPolicy;
 pub use self::security::{Capability, Security, SecurityOpt};
 pub use self::signal::Signal;
 pub use self::validate::LABEL_NAMESPACE;
+pub use self::volumes_from::VolumesFrom;
 
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerName, ContainerRef};
@@ -312,83 +316,3 @@ impl<'de> Deserialize<'de> for ContainerSpec {
         Self::from_value(serde_json::Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
-
-/// A container whose volumes another one has too. Written as `NAME`, `NAME:ro` or `NAME:rw`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VolumesFrom {
-    /// Whose volumes.
-    pub container: ContainerRef,
-    /// Whether they cannot be written.
-    pub read_only: bool,
-}
-
-impl std::fmt::Display for VolumesFrom {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.container, if self.read_only { ":ro" } else { "" })
-    }
-}
-
-impl std::str::FromStr for VolumesFrom {
-    type Err = crate::text::ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (container, read_only) = match text.split_once(':') {
-            None => (text, false),
-            Some((container, "rw")) => (container, false),
-            Some((container, "ro")) => (container, true),
-            Some(_) => {
-                return Err(crate::text::ParseError::new(format!(
-                    "{text:?}: volumes are taken from NAME, NAME:ro or NAME:rw"
-                )));
-            }
-        };
-        Ok(Self { container: container.parse()?, read_only })
-    }
-}
-
-crate::text::debug_as_text!(VolumesFrom);
-crate::text::text_serde!(VolumesFrom);
-
-/// A platform of images: operating system, architecture, and variant where there is one.
-///
-/// Written as `os/arch[/variant]`; `x86_64` is `amd64`, `aarch64` and `arm64/v8` are `arm64`, `arm` is `arm/v7`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Platform(String);
-
-impl Platform {
-    /// The canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for Platform {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for Platform {
-    type Err = crate::text::ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let lower = text.to_ascii_lowercase();
-        let parts: Vec<&str> = lower.split('/').collect();
-        let known = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let (os, arch, variant) = match parts.as_slice() {
-            [os, arch] if known(os) && known(arch) => (*os, *arch, None),
-            [os, arch, variant] if known(os) && known(arch) && known(variant) => (*os, *arch, Some(*variant)),
-            _ => return Err(crate::text::ParseError::new(format!("{text:?} is no platform such as linux/amd64"))),
-        };
-        Ok(Self(match (arch, variant) {
-            ("x86_64" | "amd64", None | Some("v1")) => format!("{os}/amd64"),
-            ("aarch64" | "arm64", None | Some("v8" | "8")) => format!("{os}/arm64"),
-            ("arm" | "armhf", None | Some("7")) => format!("{os}/arm/v7"),
-            (arch, None) => format!("{os}/{arch}"),
-            (arch, Some(variant)) => format!("{os}/{arch}/{variant}"),
-        }))
-    }
-}
-
-crate::text::debug_as_text!(Platform);
-crate::text::text_serde!(Platform);
