@@ -54,16 +54,17 @@ pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
     let mut waiting: Vec<&ContainerPlan> = plan.containers.iter().collect();
     let mut under_way = FuturesUnordered::new();
     let mut reports: BTreeMap<&ContainerName, ContainerReport> = BTreeMap::new();
+    let names: BTreeSet<&ContainerName> = plan.containers.iter().map(|container| &container.name).collect();
     loop {
         let mut ready = Vec::new();
         waiting.retain(|container| {
-            let is_ready =
-                container.after.iter().all(|name| reports.contains_key(name) || plan.container(name).is_none());
             let has_room = under_way.len() + ready.len() < means.jobs.max(1);
-            if is_ready && has_room {
+            let waits_for = |name: &ContainerName| names.contains(name) && !reports.contains_key(name);
+            let starts = has_room && !container.after.iter().any(waits_for);
+            if starts {
                 ready.push(*container);
             }
-            !(is_ready && has_room)
+            !starts
         });
         let nothing_started = ready.is_empty();
         for container in ready {

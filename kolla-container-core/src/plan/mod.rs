@@ -6,6 +6,7 @@
 mod check;
 mod container;
 mod goal;
+mod joiners;
 mod observation;
 mod order;
 mod recover;
@@ -21,14 +22,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::goal::{Goal, Goals, RunOptions};
+use self::joiners::Joiners;
 pub use self::observation::{Details, Freshness, Leftovers, Needs, Observation};
 pub use self::step::{Action, Cause, Step, Target, Undo};
 use crate::diff::{Change, Comparison};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::spec::{ConfigCheck, Deadlines};
-use crate::state::{EngineFacts, Status};
+use crate::state::EngineFacts;
 use crate::supervisor::Supervisor;
 use crate::text::words;
 use crate::violation::Violations;
@@ -227,6 +229,7 @@ impl PartialEq for ContainerPlan {
 /// All violations of all goals at once, by container and field; then nothing may be touched.
 pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<(Plan, Needs), Violations> {
     check::check(goals, seen, context).into_result()?;
+    let joiners = Joiners::of(seen);
     let mut forced: BTreeMap<ContainerName, Cause> = BTreeMap::new();
     loop {
         let mut needs = Needs::default();
@@ -235,7 +238,7 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
             .map(|(name, goal)| container::plan(name, goal, seen, context, forced.get(name), &mut needs))
             .collect();
         needs.joined_by = seen.details.joined_by.is_none() && plans.iter().any(|plan| plan.ends.is_some());
-        let more = joined_by_ended(&mut plans, goals, seen, &forced);
+        let more = joiners.follow(&mut plans, goals, &forced);
         if more.is_empty() {
             order::order(&mut plans, goals, seen);
             make_volumes_once(&mut plans);
@@ -255,60 +258,6 @@ fn make_volumes_once(plans: &mut [ContainerPlan]) {
             _ => true,
         });
     }
-}
-
-/// Whoever has joined a container that ends has to be replaced after it; who is not ours to replace
-/// keeps it from ending.
-fn joined_by_ended(
-    plans: &mut [ContainerPlan],
-    goals: &Goals,
-    seen: &Observation,
-    forced: &BTreeMap<ContainerName, Cause>,
-) -> BTreeMap<ContainerName, Cause> {
-    let mut more = BTreeMap::new();
-    let ended: BTreeMap<ContainerName, ContainerId> =
-        plans.iter().filter_map(|plan| Some((plan.name.clone(), plan.ends.clone()?))).collect();
-    for (name, id) in &ended {
-        let mut foreign = Vec::new();
-        for joiner in joiners(name, id, seen) {
-            match goals.get(&joiner) {
-                Some(Goal::Absent { .. }) => {}
-                Some(goal) if goal.spec().is_some() => {
-                    if !ended.contains_key(&joiner) && !forced.contains_key(&joiner) {
-                        more.insert(joiner, Cause::Joined(name.clone()));
-                    }
-                }
-                _ => foreign.push(joiner),
-            }
-        }
-        if let Some(plan) = plans.iter_mut().find(|plan| plan.name == *name && !foreign.is_empty()) {
-            let names = crate::text::join(&foreign, ", ");
-            let error = Error::new(ErrorKind::Conflict, "replace container", name)
-                .because(format!("{names} joined it and would lose it; give a goal for {names} too"));
-            *plan = ContainerPlan::refused(name.clone(), error);
-        }
-    }
-    more
-}
-
-/// Who has joined the container `name`, as far as it was looked at.
-fn joiners(name: &ContainerName, id: &ContainerId, seen: &Observation) -> BTreeSet<ContainerName> {
-    let mut joiners: BTreeSet<ContainerName> = seen
-        .containers
-        .iter()
-        .filter_map(|(joiner, state)| Some((joiner, state.as_ref().ok()?.as_ref()?)))
-        .filter(|(_, state)| {
-            state.status != Status::Removing
-                && state.joined.iter().chain(state.config.references()).any(|joined| match joined {
-                    crate::name::ContainerRef::Name(joined) => joined == name,
-                    crate::name::ContainerRef::Id(joined) => joined == id,
-                })
-        })
-        .map(|(joiner, _)| joiner.clone())
-        .collect();
-    joiners.extend(seen.details.joined_by.iter().filter_map(|all| all.get(id)).flatten().cloned());
-    joiners.remove(name);
-    joiners
 }
 
 impl fmt::Display for Plan {

@@ -8,19 +8,32 @@ use crate::name::{ContainerName, ContainerRef};
 /// Sorts the plans and notes for each which others come before it.
 pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observation) {
     let before = edges(goals, seen);
-    for plan in plans.iter_mut() {
+    let mut after: BTreeMap<ContainerName, Vec<ContainerName>> = BTreeMap::new();
+    let mut waiting: BTreeMap<ContainerName, (usize, ContainerPlan)> = BTreeMap::new();
+    let mut ready: BTreeSet<ContainerName> = BTreeSet::new();
+    for mut plan in std::mem::take(plans) {
         plan.after = before.get(&plan.name).cloned().unwrap_or_default();
+        for other in &plan.after {
+            after.entry(other.clone()).or_default().push(plan.name.clone());
+        }
+        if plan.after.is_empty() {
+            ready.insert(plan.name.clone());
+        }
+        waiting.insert(plan.name.clone(), (plan.after.len(), plan));
     }
-    let mut sorted: Vec<ContainerPlan> = Vec::with_capacity(plans.len());
-    let mut done: BTreeSet<ContainerName> = BTreeSet::new();
-    while !plans.is_empty() {
-        // The first, by name, that waits for nobody; what is left of a circle goes as it is.
-        let index = plans.iter().position(|plan| plan.after.is_subset(&done)).unwrap_or(0);
-        let plan = plans.remove(index);
-        done.insert(plan.name.clone());
-        sorted.push(plan);
+    // The first, by name, that waits for nobody; what is left of a circle goes as it is.
+    while let Some(name) = ready.pop_first().or_else(|| waiting.keys().next().cloned()) {
+        let Some((_, plan)) = waiting.remove(&name) else { continue };
+        plans.push(plan);
+        for next in after.remove(&name).unwrap_or_default() {
+            if let Some((left, _)) = waiting.get_mut(&next) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
     }
-    *plans = sorted;
 }
 
 /// For each container, which ones come before it.
