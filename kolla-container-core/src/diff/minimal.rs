@@ -34,6 +34,10 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
     subtract_keys(&mut stated, observed, &implied);
     stated.healthcheck = healthcheck(&stated, observed, &implied);
     stated.platform = None;
+    // What is shared with others is not its own to state.
+    if implied.resources.shm_size.is_none() {
+        stated.resources.shm_size = None;
+    }
     // That is what stating networks means.
     if stated.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
         stated.network.mode = None;

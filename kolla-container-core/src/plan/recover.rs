@@ -8,7 +8,7 @@
 //! | any | none | none | nothing was interrupted |
 //! | id = replaces of next | labelled | none | start `name` if it is wanted up, remove next |
 //! | none | labelled | id = replaces of next | rename previous to name, start, remove next |
-//! | none | labelled, what it replaces is gone | none | remove next |
+//! | none | labelled, what it replaces is gone | none | rename next to name |
 //! | labelled, verifies | none | id = replaces of name | remove previous |
 //! | labelled, does not verify | none | id = replaces of name | name to next, previous to name, start, remove next |
 //! | anything else | | | a conflict: nothing is touched |
@@ -49,19 +49,20 @@ pub(super) fn recover(
         (Some(old), Some(new), None) if is_replaced(old) => {
             still_at_work(name, new, now, context)?;
             let started = start_if_wanted(old.clone(), wants_it_up, &mut steps);
-            remove(new, Some(old), &mut steps);
+            remove(new, old, &mut steps);
             Some(started)
         }
         (None, Some(new), Some(old)) if is_replaced(old) => {
             still_at_work(name, new, now, context)?;
             let back = put_back(old, name, wants_it_up, &mut steps);
-            remove(new, Some(old), &mut steps);
+            remove(new, old, &mut steps);
             Some(back)
         }
         (None, Some(new), None) if replaces.is_some() && *replaced_is_gone => {
             still_at_work(name, new, now, context)?;
-            remove(new, None, &mut steps);
-            None
+            // It has the data of the one that is gone.
+            steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.clone() });
+            Some(ContainerState { name: name.clone(), ..new.clone() })
         }
         (Some(new), None, Some(old)) if is_replaced(old) => {
             still_at_work(name, new, now, context)?;
@@ -75,7 +76,7 @@ pub(super) fn recover(
                 }
                 steps.committed(Action::Rename { target, to: name.next() });
                 let back = put_back(old, name, wants_it_up, &mut steps);
-                remove(new, Some(old), &mut steps);
+                remove(new, old, &mut steps);
                 Some(back)
             }
         }
@@ -118,8 +119,8 @@ fn put_back(old: &ContainerState, name: &ContainerName, wants_it_up: bool, steps
 }
 
 /// Removes the new container, and the anonymous volumes that are not the old one's.
-fn remove(new: &ContainerState, old: Option<&ContainerState>, steps: &mut Steps) {
-    let is_kept = |volume: &VolumeName| old.is_some_and(|old| old.volumes.values().any(|kept| kept == volume));
+fn remove(new: &ContainerState, old: &ContainerState, steps: &mut Steps) {
+    let is_kept = |volume: &VolumeName| old.volumes.values().any(|kept| kept == volume);
     steps.committed(Action::Remove { target: Target::Existing(new.id.clone()) });
     for (_, volume) in new.anonymous_volumes().filter(|(_, volume)| !is_kept(volume)) {
         steps.committed(Action::RemoveVolume { volume: volume.clone() });

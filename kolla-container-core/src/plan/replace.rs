@@ -10,7 +10,7 @@ use super::step::{Action, Cause, Steps, Target};
 use super::{Effect, Goal};
 use crate::name::{ContainerName, VolumeName};
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, NetworkMode, ReplaceOrder, RestartPolicy, Volume};
-use crate::state::{ContainerState, ContainerUpdate, Status};
+use crate::state::{ContainerState, ContainerUpdate, ImageState, Status};
 
 impl Subject<'_> {
     /// A container that is not there yet.
@@ -35,10 +35,13 @@ impl Subject<'_> {
         old: Option<&ContainerState>,
         steps: &mut Steps,
     ) {
-        if let Some(image) = &wanted.image
-            && !matches!(self.seen.images.get(image), Some(Some(_)))
-        {
-            steps.once(Action::PullImage { image: image.clone(), platform: wanted.platform.clone() });
+        if let Some(image) = &wanted.image {
+            let there = self.seen.images.get(image).and_then(Option::as_ref);
+            // The same name stands for an image of each platform, and an engine has one of them at a time.
+            let fits = |there: &ImageState| wanted.platform.is_none() || wanted.platform == there.platform;
+            if !there.is_some_and(fits) {
+                steps.once(Action::PullImage { image: image.clone(), platform: wanted.platform.clone() });
+            }
         }
         for volume in wanted.mounts.iter().flat_map(Mounts::volume_names) {
             let is_mounted = old.is_some_and(|old| old.volumes.values().any(|mounted| mounted == volume));

@@ -1,0 +1,188 @@
+//! What can be asked of the program, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kolla_container_core::diff::Comparison;
+
+use crate::engine::Address;
+
+const FILES: &str = "\
+Files:
+  A FILE is YAML or JSON; `-` is the standard input. It has one of two forms, told apart by their keys:
+
+    containers:                      common_options: {restart_policy: unless-stopped, ...}
+      web:                           services:
+        image: nginx:1.27              - container_name: web
+        network: {ports: [8080:80]}      image: nginx:1.27
+
+  The right one is kolla-ansible's. Several files are read as one; a container may be in one of them only.
+  All mistakes of all files are said at once, and nothing is done before they are mended.
+  examples/README.md describes both forms, and the document that --json prints.";
+
+const ENGINES: &str = "\
+Engines:
+  `--engine auto` takes what --host, DOCKER_HOST or CONTAINER_HOST names, the first of them that is set; else the
+  first of these sockets that is there:
+    /var/run/docker.sock, $XDG_RUNTIME_DIR/podman/podman.sock, /run/podman/podman.sock
+  One that refuses, or that nobody answers at, is an error: the next one may be the wrong engine. Where there is
+  none at all, `plan` plans on an empty engine in memory, and says so.
+  This version speaks to the engine in memory only, which begins empty and ends with the program.";
+
+const CODES: &str = "\
+Exit codes:
+  plan            0 nothing to do, 2 something to do, 1 an error, or a container that may not be touched
+  apply, remove   0 everything is as it should be, 1 an error; what could be done is done, and the rest is listed
+  all             1 wrong arguments, 130 interrupted twice (the next run puts right what was begun)";
+
+const EXAMPLE: &str = "\
+Example:
+  reconcile plan examples/data/kolla_services.json
+  reconcile apply --engine memory examples/data/kolla_services.json";
+
+fn closing() -> String {
+    [FILES, ENGINES, CODES, EXAMPLE].join("\n\n")
+}
+
+/// Brings containers to what files say they should be: says field by field what differs, and closes the difference.
+#[derive(Debug, Parser)]
+#[command(name = "reconcile", version, after_help = format!("{CODES}\n\n{EXAMPLE}"), after_long_help = closing())]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what would be done; change nothing.
+    #[command(after_help = CODES, after_long_help = closing())]
+    Plan {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Make the containers what the files say, and watch that they stay up
+    ///
+    /// Each new container is made and its image fetched before the old one is touched; when it does not stay up, the
+    /// old one is put back. A failure of one container does not keep the others from being dealt with. The first
+    /// Ctrl-C ends the steps under way and puts back what was begun; the second one drops everything.
+    #[command(after_help = CODES, after_long_help = closing(), verbatim_doc_comment)]
+    Apply {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        wanted: Wanted,
+    },
+    /// Stop and remove the containers that the files name.
+    #[command(after_help = CODES, after_long_help = closing())]
+    Remove {
+        #[command(flatten)]
+        common: Common,
+        /// Remove their anonymous volumes too; named ones always stay.
+        #[arg(long)]
+        volumes: bool,
+    },
+}
+
+impl Command {
+    /// Its name, as it is written.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Plan { .. } => "plan",
+            Self::Apply { .. } => "apply",
+            Self::Remove { .. } => "remove",
+        }
+    }
+
+    pub(crate) fn common(&self) -> &Common {
+        match self {
+            Self::Plan { common, .. } | Self::Apply { common, .. } | Self::Remove { common, .. } => common,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// What should run: YAML or JSON, `-` for the standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Which engine.
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub(crate) engine: Engine,
+
+    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub(crate) host: Option<Address>,
+
+    /// How many containers are dealt with at the same time, 1 to 256.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
+
+    /// Print one JSON document to the standard output instead of text, also for errors.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Take over replacements that another run may still be at work on.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// What counts as a difference.
+    #[arg(long, value_enum, default_value_t = Policy::Strict)]
+    pub(crate) policy: Policy,
+
+    /// When a container is as it should be.
+    #[arg(long, value_enum, default_value_t = State::Running)]
+    pub(crate) goal: State,
+
+    /// Also ask in each running container whether it uses its present configuration files.
+    #[arg(long)]
+    pub(crate) config_check: bool,
+}
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// What is configured, else the first socket that is there.
+    Auto,
+    /// Docker; not built yet.
+    Docker,
+    /// Podman; not built yet.
+    Podman,
+    /// An engine in memory, which begins empty and ends with the program.
+    Memory,
+}
+
+/// What counts as a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// Every field: one that is not stated has to be as the image and the engine have it by default.
+    Strict,
+    /// Stated fields only.
+    Stated,
+    /// The fields that kolla-ansible compares.
+    Kolla,
+}
+
+impl Policy {
+    pub(crate) fn comparison(self) -> Comparison {
+        match self {
+            Self::Strict => Comparison::strict(),
+            Self::Stated => Comparison::stated(),
+            Self::Kolla => Comparison::kolla(),
+        }
+    }
+}
+
+/// When a container is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum State {
+    /// It runs.
+    Running,
+    /// It runs, and its health check passes where it has one; an unhealthy one is restarted.
+    Healthy,
+}

@@ -1,0 +1,182 @@
+//! Networks: made, joined, left and removed.
+
+use kolla_container_core::ErrorKind;
+use kolla_container_core::spec::{Endpoint, TextMap};
+use kolla_container_core::state::NetworkToCreate;
+use serde_json::json;
+
+use super::cases;
+use crate::harness::{Harness, Kind};
+
+cases! { "networks";
+    a_network_that_is_not_there_is_none;
+    a_new_network_is_there_as_asked;
+    a_network_whose_name_is_taken_is_a_conflict;
+    a_removed_network_is_gone;
+    removing_a_network_that_is_not_there_succeeds;
+    a_network_with_a_container_in_it_stays;
+    a_container_has_an_address_in_each_of_its_networks;
+    an_endpoint_is_reported_as_it_was_stated;
+    a_container_joins_a_network_while_it_runs;
+    joining_a_network_twice_changes_nothing;
+    joining_a_missing_network_is_not_found;
+    a_missing_container_joins_nothing;
+    a_container_leaves_a_network_while_it_runs;
+    leaving_a_network_twice_succeeds;
+    a_container_of_a_missing_network_is_refused_and_leaves_nothing_behind;
+    a_container_joins_two_networks_at_once ["network.networks.several"];
+}
+
+async fn a_network_that_is_not_there_is_none(h: &Harness) {
+    assert_eq!(h.runtime().network(&h.network("missing")).await.unwrap(), None);
+}
+
+async fn a_new_network_is_there_as_asked(h: &Harness) {
+    let name = h.network("net");
+    let labels = TextMap::from_iter([("kit", "1")]);
+    let wanted = NetworkToCreate { internal: true, labels: labels.clone(), ..NetworkToCreate::bridge(name.clone()) };
+
+    h.runtime().create_network(&wanted).await.unwrap();
+
+    let network = h.runtime().network(&name).await.unwrap().unwrap();
+    assert_eq!((network.name, network.driver.as_str()), (name, "bridge"));
+    assert_eq!((network.internal, network.labels), (true, labels));
+    assert!(!network.id.is_empty() && !network.subnets.is_empty());
+}
+
+async fn a_network_whose_name_is_taken_is_a_conflict(h: &Harness) {
+    let name = h.make_network("net").await;
+
+    let created = h.runtime().create_network(&NetworkToCreate::bridge(name)).await;
+
+    assert_eq!(created.kind(), Some(ErrorKind::Conflict));
+}
+
+async fn a_removed_network_is_gone(h: &Harness) {
+    let name = h.make_network("net").await;
+
+    h.runtime().remove_network(&name).await.unwrap();
+
+    assert_eq!(h.runtime().network(&name).await.unwrap(), None);
+}
+
+async fn removing_a_network_that_is_not_there_succeeds(h: &Harness) {
+    assert_eq!(h.runtime().remove_network(&h.network("missing")).await.kind(), None);
+}
+
+async fn a_network_with_a_container_in_it_stays(h: &Harness) {
+    let name = h.make_network("net").await;
+    h.start(&h.name("web"), &h.spec(json!({"network": {"networks": {name.to_string(): {}}}}))).await;
+
+    let removed = h.runtime().remove_network(&name).await;
+
+    assert_eq!(removed.kind(), Some(ErrorKind::Conflict));
+    assert!(h.runtime().network(&name).await.unwrap().is_some());
+}
+
+async fn a_container_has_an_address_in_each_of_its_networks(h: &Harness) {
+    let name = h.make_network("net").await;
+
+    let id = h.start(&h.name("web"), &h.spec(json!({"network": {"networks": {name.to_string(): {}}}}))).await;
+
+    let addresses = h.see_id(&id).await.addresses;
+    assert_eq!(addresses.keys().collect::<Vec<_>>(), [&name]);
+    assert!(addresses.values().all(|addresses| !addresses.is_empty()), "{addresses:?}");
+}
+
+async fn an_endpoint_is_reported_as_it_was_stated(h: &Harness) {
+    let name = h.network("net");
+    let subnet = format!("10.{}.{}.0/24", 64 + h.port() / 256 % 64, h.port() % 256);
+    let wanted = NetworkToCreate { subnets: [subnet.clone()].into(), ..NetworkToCreate::bridge(name.clone()) };
+    h.runtime().create_network(&wanted).await.unwrap();
+    let address = subnet.replace("0/24", "77");
+    let endpoint = json!({"aliases": ["kit", "kat"], "ipv4": address, "mac": "02:42:0a:00:00:4d"});
+
+    let spec = h.spec(json!({"network": {"networks": {name.to_string(): endpoint}}}));
+    let id = h.start(&h.name("web"), &spec).await;
+
+    let state = h.see_id(&id).await;
+    assert_eq!(state.config.network.networks, spec.network.networks);
+    assert_eq!(state.addresses.get(&name).map(|all| all.contains(&address.parse().unwrap())), Some(true));
+}
+
+async fn a_container_joins_a_network_while_it_runs(h: &Harness) {
+    let name = h.make_network("net").await;
+    let id = h.start(&h.name("web"), &h.spec(json!({}))).await;
+    let endpoint = Endpoint { aliases: ["kit".to_owned()].into(), ..Endpoint::default() };
+
+    h.runtime().connect_network(&name, &id, &endpoint).await.unwrap();
+
+    let state = h.see_id(&id).await;
+    assert!(state.addresses.contains_key(&name), "{:?}", state.addresses);
+    assert_eq!(state.config.network.networks.unwrap().get(&name), Some(&endpoint));
+}
+
+async fn joining_a_network_twice_changes_nothing(h: &Harness) {
+    let name = h.make_network("net").await;
+    let id = h.start(&h.name("web"), &h.spec(json!({}))).await;
+    h.runtime().connect_network(&name, &id, &Endpoint::default()).await.unwrap();
+    let before = h.see_id(&id).await;
+
+    h.runtime().connect_network(&name, &id, &Endpoint::default()).await.unwrap();
+
+    assert_eq!(h.see_id(&id).await, before);
+}
+
+async fn joining_a_missing_network_is_not_found(h: &Harness) {
+    let id = h.start(&h.name("web"), &h.spec(json!({}))).await;
+
+    let joined = h.runtime().connect_network(&h.network("missing"), &id, &Endpoint::default()).await;
+
+    assert_eq!(joined.kind(), Some(ErrorKind::NotFound));
+}
+
+async fn a_missing_container_joins_nothing(h: &Harness) {
+    let name = h.make_network("net").await;
+    let id = h.create(&h.name("gone"), &h.spec(json!({}))).await;
+    h.runtime().remove_container(&id).await.unwrap();
+
+    let joined = h.runtime().connect_network(&name, &id, &Endpoint::default()).await;
+
+    assert_eq!(joined.kind(), Some(ErrorKind::NotFound));
+}
+
+async fn a_container_leaves_a_network_while_it_runs(h: &Harness) {
+    let name = h.make_network("net").await;
+    let id = h.start(&h.name("web"), &h.spec(json!({}))).await;
+    h.runtime().connect_network(&name, &id, &Endpoint::default()).await.unwrap();
+
+    h.runtime().disconnect_network(&name, &id).await.unwrap();
+
+    assert!(!h.see_id(&id).await.addresses.contains_key(&name));
+    assert_eq!(h.runtime().remove_network(&name).await.kind(), None);
+}
+
+async fn leaving_a_network_twice_succeeds(h: &Harness) {
+    let name = h.make_network("net").await;
+    let id = h.start(&h.name("web"), &h.spec(json!({}))).await;
+
+    assert_eq!(h.runtime().disconnect_network(&name, &id).await.kind(), None);
+    assert_eq!(h.runtime().disconnect_network(&name, &id).await.kind(), None);
+}
+
+async fn a_container_of_a_missing_network_is_refused_and_leaves_nothing_behind(h: &Harness) {
+    let missing = h.network("missing");
+
+    let spec = h.spec(json!({"network": {"networks": {missing.to_string(): {}}}}));
+    let created = h.runtime().create_container(&h.name("web"), &spec).await;
+
+    assert_eq!(created.kind(), Some(ErrorKind::NotFound));
+    assert_eq!(h.look(&h.name("web")).await, None);
+}
+
+async fn a_container_joins_two_networks_at_once(h: &Harness) {
+    let (one, two) = (h.make_network("one").await, h.make_network("two").await);
+    let spec = h.spec(json!({"network": {"networks": {one.to_string(): {}, two.to_string(): {"aliases": ["kit"]}}}}));
+
+    let id = h.start(&h.name("web"), &spec).await;
+
+    let state = h.see_id(&id).await;
+    assert_eq!(state.addresses.keys().collect::<Vec<_>>(), [&one, &two]);
+    assert_eq!(state.config.network.networks, spec.network.networks);
+}

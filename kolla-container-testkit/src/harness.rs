@@ -1,0 +1,354 @@
+//! What a case has to work with: an engine, known images, names of its own, and somebody who cleans up.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use kolla_container_core::layer::{Fault, Layered};
+use kolla_container_core::spec::Command;
+use kolla_container_core::state::{
+    ContainerFilter, ContainerState, Exec, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
+    VolumeToCreate,
+};
+use kolla_container_core::{
+    ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, ImageRef, NetworkName, Plan, Reconciler,
+    Report, Result, Runtime, VolumeName,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::images::{Images, Program};
+use crate::tally::Tally;
+
+/// How long something that passes by itself is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a case has to work with.
+///
+/// Names that it hands out are nobody else's, and what they stand for is removed after the case.
+#[derive(Debug)]
+pub struct Harness {
+    runtime: Arc<dyn Runtime>,
+    images: Images,
+    prefix: String,
+    number: u64,
+    made: Mutex<Vec<Made>>,
+}
+
+/// Something that is removed after a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Made {
+    Volume(VolumeName),
+    Network(NetworkName),
+    Image(ImageRef),
+}
+
+/// What an error means; `None` where there was none.
+pub trait Kind {
+    /// The kind of the error.
+    fn kind(&self) -> Option<ErrorKind>;
+}
+
+impl<T> Kind for Result<T> {
+    fn kind(&self) -> Option<ErrorKind> {
+        self.as_ref().err().map(Error::kind)
+    }
+}
+
+impl Harness {
+    /// For one case on `runtime`.
+    pub fn new(runtime: Arc<dyn Runtime>, images: Images) -> Self {
+        static CASES: AtomicU64 = AtomicU64::new(0);
+
+        let number = CASES.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("kit-{:x}-{number}", std::process::id());
+        Self { runtime, images, prefix, number, made: Mutex::default() }
+    }
+
+    /// The engine.
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    /// The images.
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// A name for a container: another one for each `what`.
+    pub fn name(&self, what: &str) -> ContainerName {
+        format!("{}-{what}", self.prefix).parse().unwrap()
+    }
+
+    /// A name for a volume.
+    pub fn volume(&self, what: &str) -> VolumeName {
+        let name: VolumeName = format!("{}-{what}", self.prefix).parse().unwrap();
+        self.remember(Made::Volume(name.clone()));
+        name
+    }
+
+    /// A name for a network.
+    pub fn network(&self, what: &str) -> NetworkName {
+        let name: NetworkName = format!("{}-{what}", self.prefix).parse().unwrap();
+        self.remember(Made::Network(name.clone()));
+        name
+    }
+
+    /// A name for an image.
+    pub fn image_name(&self, what: &str) -> ImageRef {
+        let name: ImageRef = format!("localhost/{}-{what}:1", self.prefix).parse().unwrap();
+        self.remember(Made::Image(name.clone()));
+        name
+    }
+
+    /// Has an image removed after the case that is there under a name that others know too.
+    pub fn remember_image(&self, name: &ImageRef) {
+        self.remember(Made::Image(name.clone()));
+    }
+
+    /// Has a volume removed after the case whose container is gone by then.
+    pub fn remember_volume(&self, name: &VolumeName) {
+        self.remember(Made::Volume(name.clone()));
+    }
+
+    /// A port of the host that no other case uses at the same time.
+    pub fn port(&self) -> u16 {
+        20_000 + u16::try_from(self.number % 20_000).unwrap()
+    }
+
+    fn remember(&self, made: Made) {
+        let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&made) {
+            all.push(made);
+        }
+    }
+
+    /// A spec in its written form; the image is `plain` unless stated, and it is watched for a moment only.
+    pub fn spec(&self, mut written: Value) -> ContainerSpec {
+        let fields = written.as_object_mut().unwrap();
+        fields.entry("image").or_insert_with(|| json!(self.images.plain.to_string()));
+        let deploy = fields.entry("deploy").or_insert_with(|| json!({}));
+        deploy.as_object_mut().unwrap().entry("settle").or_insert_with(|| json!("500ms"));
+        ContainerSpec::from_value(written).unwrap()
+    }
+
+    /// The spec of a container made from `image`.
+    pub fn made_from(&self, image: &ImageRef) -> ContainerSpec {
+        self.spec(json!({"image": image.to_string()}))
+    }
+
+    /// Makes a container.
+    pub async fn create(&self, name: &ContainerName, spec: &ContainerSpec) -> ContainerId {
+        self.runtime.create_container(name, spec).await.unwrap().id
+    }
+
+    /// Makes a container and starts it.
+    pub async fn start(&self, name: &ContainerName, spec: &ContainerSpec) -> ContainerId {
+        let id = self.create(name, spec).await;
+        self.runtime.start_container(&id).await.unwrap();
+        id
+    }
+
+    /// The container of that name; it must be there.
+    pub async fn see(&self, name: &ContainerName) -> ContainerState {
+        self.look(name).await.unwrap_or_else(|| panic!("there is no container {name}"))
+    }
+
+    /// The container of that name, if it is there.
+    pub async fn look(&self, name: &ContainerName) -> Option<ContainerState> {
+        self.runtime.container(name).await.unwrap()
+    }
+
+    /// The container of that id; it must be there.
+    pub async fn see_id(&self, id: &ContainerId) -> ContainerState {
+        let found = self.runtime.container_by_id(id).await.unwrap();
+        found.unwrap_or_else(|| panic!("there is no container {}", id.short()))
+    }
+
+    /// The image of that name; it must be there.
+    pub async fn see_image(&self, name: &ImageRef) -> ImageState {
+        self.runtime.image(name).await.unwrap().unwrap_or_else(|| panic!("there is no image {name}"))
+    }
+
+    /// Waits until a container is as `wanted` says; fails when that takes too long.
+    pub async fn wait_until(&self, id: &ContainerId, wanted: impl Fn(&ContainerState) -> bool) -> ContainerState {
+        let begun = Instant::now();
+        loop {
+            let state = self.see_id(id).await;
+            if wanted(&state) {
+                return state;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it did not come to the wanted state: {state:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a container is not there; fails when that takes too long.
+    pub async fn wait_until_gone(&self, id: &ContainerId) {
+        let begun = Instant::now();
+        while let Some(state) = self.runtime.container_by_id(id).await.unwrap() {
+            assert!(begun.elapsed() < PATIENCE, "it is still there: {state:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Makes a volume.
+    pub async fn make_volume(&self, what: &str) -> VolumeName {
+        let name = self.volume(what);
+        self.runtime.create_volume(&VolumeToCreate::local(name.clone())).await.unwrap();
+        name
+    }
+
+    /// Makes a network.
+    pub async fn make_network(&self, what: &str) -> NetworkName {
+        let name = self.network(what);
+        self.runtime.create_network(&NetworkToCreate::bridge(name.clone())).await.unwrap();
+        name
+    }
+
+    /// Pulls an image to the end; answers how many pieces of progress there were.
+    pub async fn pull(&self, image: &ImageRef) -> Result<usize> {
+        let pieces: Vec<_> = self.runtime.pull_image(image, None).try_collect().await?;
+        Ok(pieces.len())
+    }
+
+    /// Runs a program in a container.
+    pub async fn exec(&self, id: &ContainerId, program: Program) -> Result<Output> {
+        let exec = Exec { command: Command::new(program.argv().iter().copied()), user: None };
+        self.runtime.exec(id, &exec).await
+    }
+
+    /// What a container has printed: to standard output, and to standard error.
+    pub async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<(String, String)> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut chunks = self.runtime.logs(id, options);
+        while let Some(chunk) = chunks.try_next().await? {
+            match chunk {
+                LogChunk::Stdout(bytes) => stdout.extend(bytes),
+                LogChunk::Stderr(bytes) => stderr.extend(bytes),
+            }
+        }
+        Ok((String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap()))
+    }
+
+    /// The names of this case's containers, without what is common to them.
+    pub async fn containers(&self) -> Vec<String> {
+        let all = self.runtime.containers(&ContainerFilter::default()).await.unwrap();
+        let own = all.iter().filter_map(|summary| summary.name.as_str().strip_prefix(&format!("{}-", self.prefix)));
+        let mut names: Vec<String> = own.map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// A reconciler for the engine.
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(Arc::clone(&self.runtime))
+    }
+
+    /// A reconciler for the engine, and who writes down what it asks.
+    pub fn watched(&self) -> (Reconciler, Arc<Tally>) {
+        let tally = Arc::new(Tally::default());
+        let layered = Layered::new(Arc::clone(&self.runtime), Arc::clone(&tally));
+        (Reconciler::new(Arc::new(layered)), tally)
+    }
+
+    /// A reconciler for the engine with a fault in between.
+    pub fn faulty(&self, fault: Fault) -> (Reconciler, Arc<Fault>) {
+        let fault = Arc::new(fault);
+        let layered = Layered::new(Arc::clone(&self.runtime), Arc::clone(&fault));
+        (Reconciler::new(Arc::new(layered)), fault)
+    }
+
+    /// Plans one goal.
+    pub async fn plan(&self, name: &ContainerName, goal: Goal) -> Plan {
+        self.reconciler().plan(&Goals::one(name.clone(), goal)).await.unwrap()
+    }
+
+    /// Reaches one goal; fails when it cannot.
+    pub async fn reach(&self, name: &ContainerName, goal: Goal) -> Report {
+        let report = self.try_to_reach(name, goal).await;
+        assert!(report.is_success(), "{report}");
+        report
+    }
+
+    /// Tries to reach one goal.
+    pub async fn try_to_reach(&self, name: &ContainerName, goal: Goal) -> Report {
+        self.reconciler().reconcile(&Goals::one(name.clone(), goal)).await.unwrap()
+    }
+
+    /// Sees that nothing is to do for a goal, and that finding out changes nothing.
+    pub async fn assert_reached(&self, name: &ContainerName, goal: Goal) {
+        let (reconciler, tally) = self.watched();
+
+        let goals = Goals::one(name.clone(), goal);
+        let plan = reconciler.plan(&goals).await.unwrap();
+        let report = reconciler.reconcile(&goals).await.unwrap();
+
+        assert!(plan.is_empty(), "{plan}");
+        assert!(!report.is_changed(), "{report}");
+        assert_eq!(tally.writes(), Vec::<&str>::new());
+    }
+
+    /// Removes what the case has made; says what could not be removed.
+    pub async fn clean_up(&self) -> std::result::Result<(), Leftover> {
+        self.remove_containers().await?;
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut images = self.reversed_kind(&made, |made| matches!(made, Made::Image(_)));
+        images.extend(self.reversed_kind(&made, |made| !matches!(made, Made::Image(_))));
+        for made in images {
+            match &made {
+                Made::Volume(name) => self.runtime.remove_volume(name).await,
+                Made::Network(name) => self.runtime.remove_network(name).await,
+                Made::Image(name) => self.runtime.remove_image(name).await,
+            }
+            .map_err(|error| Leftover(format!("{made:?}: {}", error.report())))?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "it belongs to the cleaning up alone")]
+    fn reversed_kind(&self, made: &[Made], wanted: impl Fn(&Made) -> bool) -> Vec<Made> {
+        made.iter().rev().filter(|made| wanted(made)).cloned().collect()
+    }
+
+    /// Containers, those first that have joined others, and their anonymous volumes.
+    async fn remove_containers(&self) -> std::result::Result<(), Leftover> {
+        let failed = |error: Error| Leftover(error.report());
+        for _ in 0..10 {
+            let all = self.runtime.containers(&ContainerFilter::default()).await.map_err(failed)?;
+            let mut own = Vec::new();
+            for summary in all.iter().filter(|summary| summary.name.as_str().starts_with(&format!("{}-", self.prefix)))
+            {
+                own.extend(self.runtime.container_by_id(&summary.id).await.map_err(failed)?);
+            }
+            if own.is_empty() {
+                return Ok(());
+            }
+            own.sort_by_key(|state| std::cmp::Reverse(state.joined.len()));
+            for state in own {
+                let anonymous = state.volumes.values().filter(|name| name.is_anonymous());
+                anonymous.for_each(|name| self.remember(Made::Volume(name.clone())));
+                if state.status == Status::Paused {
+                    drop(self.runtime.unpause_container(&state.id).await);
+                }
+                drop(self.runtime.kill_container(&state.id, kolla_container_core::spec::Signal::KILL).await);
+                drop(self.runtime.remove_container(&state.id).await);
+            }
+        }
+        Err(Leftover(format!("containers of {} could not be removed", self.prefix)))
+    }
+}
+
+/// Something that could not be removed after a case.
+#[derive(Debug)]
+pub struct Leftover(String);
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not clean up: {}", self.0)
+    }
+}
+
+impl std::error::Error for Leftover {}

@@ -1,0 +1,8 @@
+//! The laws, by proptest on the engine in memory: convergence, idempotence, minimality, safety, and
+//! interruption at every call.
+
+mod interruption;
+mod properties;
+mod specs;
+mod together;
+mod world;
