@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Unreachable,
     /// It took longer than its deadline.
     TimedOut,
+    /// It was asked to stop.
+    Cancelled,
     /// The answer is none that we understand.
     Undecodable,
     /// The engine tried and failed: the program cannot be started, the disk is full.
@@ -43,6 +45,7 @@ impl ErrorKind {
             Self::Unsupported => "not supported",
             Self::Unreachable => "not reachable",
             Self::TimedOut => "timed out",
+            Self::Cancelled => "stopped on request",
             Self::Undecodable => "the answer is not understood",
             Self::EngineFailed => "the engine failed",
         }

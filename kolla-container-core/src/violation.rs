@@ -1,5 +1,6 @@
 //! What is wrong with a spec: every violation, each with the path of its field.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Where in a spec something is: `resources.memory`, `mounts[/data]`, `environment[TZ]`.
@@ -99,6 +100,14 @@ impl Violations {
                 .into_iter()
                 .map(|violation| Violation { path: parent.join(&violation.path), message: violation.message }),
         );
+    }
+
+    /// Adds those of `others` that are about something else than what is wrong already: what could not be
+    /// read looks as if it were missing.
+    pub(crate) fn add_unrelated(&mut self, others: Self) {
+        let top = |path: &FieldPath| path.0.split(['.', '[']).next().unwrap_or_default().to_owned();
+        let known: BTreeSet<String> = self.0.iter().map(|violation| top(&violation.path)).collect();
+        self.0.extend(others.0.into_iter().filter(|other| !known.contains(&top(&other.path))));
     }
 
     /// Whether nothing is wrong.

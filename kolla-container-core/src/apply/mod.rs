@@ -98,7 +98,7 @@ async fn deal_with<'a>(
         (Some(error), _) => Some(error.clone()),
         (None, Some(other)) if !container.is_empty() => Some(
             Error::new(ErrorKind::Conflict, "change container", &container.name)
-                .because(format!("it refers to {other}, which failed; it was not touched")),
+                .because(format!("it refers to {other}, which failed")),
         ),
         _ => None,
     };

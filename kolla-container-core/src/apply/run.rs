@@ -57,7 +57,7 @@ impl<'a> Run<'a> {
     }
 
     fn stopped(&self) -> Error {
-        Error::new(ErrorKind::TimedOut, "change container", &self.plan.name).because("stopped on request")
+        Error::new(ErrorKind::Cancelled, "change container", &self.plan.name)
     }
 
     /// One step, within its deadline. Waiting ends when a stop is asked for; an act does not.

@@ -106,20 +106,21 @@ impl ContainerPlan {
     /// The steps in as few words as tell them apart.
     fn outline(&self) -> Vec<String> {
         let mut outline: Vec<String> = Vec::new();
-        let mut volumes = 0;
+        let mut volumes: Vec<&str> = Vec::new();
         for step in &self.steps {
             if let Action::CreateVolume { volume } = &step.action {
-                volumes += 1;
-                match outline.last_mut().filter(|_| volumes > 1) {
-                    Some(last) => {
-                        *last = last.replacen("create volume ", "create volumes ", 1);
-                        last.push_str(" and ");
-                        last.push_str(volume.as_str());
-                    }
-                    None => outline.push(self.describe(&step.action)),
+                if !volumes.is_empty() {
+                    outline.pop();
                 }
+                volumes.push(volume.as_str());
+                outline.push(match volumes.as_slice() {
+                    [before @ .., last] if !before.is_empty() => {
+                        format!("create volumes {} and {last}", before.join(", "))
+                    }
+                    _ => self.describe(&step.action),
+                });
             } else {
-                volumes = 0;
+                volumes.clear();
                 outline.push(self.describe(&step.action));
             }
         }

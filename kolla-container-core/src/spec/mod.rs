@@ -190,8 +190,18 @@ impl ContainerSpec {
     }
 
     /// Reads a spec from a document that is a tree of values already; says every mistake, with its path.
+    ///
+    /// What can be read is not [validated](Self::validate); but where something cannot be read, what is
+    /// wrong with the rest is said too.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Violations> {
-        read::read(value, Self::deserialize)
+        let (spec, mut wrong) = read::read(value, Self::deserialize);
+        match spec {
+            Some(spec) if wrong.is_empty() => Ok(spec),
+            spec => {
+                wrong.add_unrelated(spec.map(|spec| spec.validate()).unwrap_or_default());
+                Err(wrong)
+            }
+        }
     }
 
     /// With this command line.

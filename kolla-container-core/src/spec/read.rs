@@ -95,39 +95,42 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("stop_grace_period", "stop_timeout"),
 ];
 
-/// Reads `value`, and says everything that is wrong with it.
-pub(crate) fn read<T>(mut value: Value, deserialize: impl Fn(Reader) -> Result<T, ReadError>) -> Result<T, Violations> {
+/// What can be read of `value`, and everything that is wrong with the rest.
+pub(crate) fn read<T>(
+    mut value: Value,
+    deserialize: impl Fn(Reader) -> Result<T, ReadError>,
+) -> (Option<T>, Violations) {
     let mut violations = Violations::none();
     loop {
-        match deserialize(Reader::new(value.clone())) {
-            Ok(read) if violations.is_empty() => return Ok(read),
-            Ok(_) => return Err(violations),
-            Err(error) => {
-                // What is wrong is taken out, so that what comes after it is looked at too.
-                let goes_on = remove(&mut value, &error.segments);
-                let taken_out = error.missing.is_some_and(|field| {
-                    let path = error.path().field(field);
-                    violations.iter().any(|violation| violation.path == path)
-                });
-                if !taken_out {
-                    violations.add(error.path(), error.message);
-                }
-                if !goes_on {
-                    return Err(violations);
-                }
-            }
+        let error = match deserialize(Reader::new(value.clone())) {
+            Ok(read) => return (Some(read), violations),
+            Err(error) => error,
+        };
+        // What is wrong is taken out, so that what comes after it is looked at too.
+        let goes_on = remove(&mut value, &error.segments);
+        let was_taken_out = error.missing.is_some_and(|field| {
+            let path = error.path().field(field);
+            violations.iter().any(|violation| violation.path == path)
+        });
+        if !was_taken_out {
+            violations.add(error.path(), error.message);
+        }
+        if !goes_on {
+            return (None, violations);
         }
     }
 }
 
-/// Reads any type that needs no wrapper of its own.
+/// Reads `value`, or says everything that is wrong with it.
 pub(crate) fn read_as<T: DeserializeOwned>(value: Value) -> Result<T, Violations> {
-    read(value, T::deserialize)
+    match read(value, T::deserialize) {
+        (Some(read), wrong) if wrong.is_empty() => Ok(read),
+        (_, wrong) => Err(wrong),
+    }
 }
 
-/// What stands in a list for an element that was taken out: the others keep their index. No text of
-/// a document has a NUL.
-const TAKEN_OUT: &str = "\0";
+/// What stands in a list for an element that was taken out: the others keep their index.
+const TAKEN_OUT: &str = "\0 taken out, for it could not be read";
 
 /// Takes out what stands at `segments` (innermost first); false where there is nothing to take out.
 fn remove(value: &mut Value, segments: &[Segment]) -> bool {
@@ -202,6 +205,9 @@ impl serde::de::Error for ReadError {
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = expected.to_string();
+        // What serde says of a struct is a name of ours.
+        let expected = if expected.starts_with("struct ") { "an object" } else { expected.as_str() };
         Self::new(format!("this is {}, here goes {expected}", kind(unexpected)))
     }
 

@@ -50,7 +50,7 @@ cases! { "replacement";
     a_new_container_that_was_only_made_is_removed;
     a_new_container_beside_a_stopped_old_one_is_removed_and_the_old_one_started;
     an_old_container_that_was_set_aside_comes_back;
-    a_new_container_whose_old_one_is_gone_is_removed;
+    a_new_container_whose_old_one_is_gone_takes_its_place;
     a_new_container_in_place_that_is_well_stays;
     a_new_container_in_place_that_is_not_well_is_taken_back;
     a_replacement_that_may_still_be_under_way_is_a_conflict;
@@ -590,15 +590,19 @@ async fn an_old_container_that_was_set_aside_comes_back(h: &Harness) {
     recovers(h, 1, &old).await;
 }
 
-async fn a_new_container_whose_old_one_is_gone_is_removed(h: &Harness) {
+async fn a_new_container_whose_old_one_is_gone_takes_its_place(h: &Harness) {
     let name = h.name("web");
-    let [old, new] = leave(h, &name, &name.next(), &numbered(h, 2, json!({}))).await;
+    let [old, new] = leave(h, &name, &name.next(), &numbered(h, 2, json!({"mounts": ["/data"]}))).await;
+    let volume = anonymous(&h.see_id(&new).await);
     h.runtime().remove_container(&old).await.unwrap();
 
-    h.reach(&name, running(h, 2)).await;
+    let goal = || Goal::running(numbered(h, 2, json!({"mounts": ["/data"]})));
+    h.reach(&name, goal()).await;
 
-    assert_ne!(h.see(&name).await.id, new);
+    // It may have the data of the one that is gone.
+    assert_eq!(anonymous(&h.see(&name).await), volume);
     assert_eq!(h.containers().await, ["web"]);
+    h.assert_reached(&name, goal()).await;
 }
 
 async fn a_new_container_in_place_that_is_well_stays(h: &Harness) {

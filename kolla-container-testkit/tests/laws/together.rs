@@ -24,11 +24,11 @@ fn numbered(number: u32, more: Value) -> ContainerSpec {
 
 /// Lets others go first now and then, before a call and after it.
 #[derive(Debug)]
-struct Yields(AtomicU64);
+pub(crate) struct Yields(AtomicU64);
 
 impl Yields {
     /// As `seed` says.
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed | 1))
     }
 

@@ -9,7 +9,6 @@ use kolla_container_core::state::{ContainerFilter, ContainerState, NetworkToCrea
 use kolla_container_core::{
     ContainerName, ContainerSpec, Goal, Goals, Reconciler, Report, Runtime, Supervisor, Timestamp, VolumeName,
 };
-use kolla_container_testkit::Images;
 use kolla_container_testkit::matrix::Places;
 use kolla_container_testkit::memory::furnish;
 use serde_json::{Value, json};
@@ -61,7 +60,6 @@ pub(crate) fn much_later() -> Timestamp {
 pub(crate) struct World {
     pub(crate) engine: MemoryEngine,
     pub(crate) supervisor: Option<MemorySupervisor>,
-    pub(crate) images: Images,
 }
 
 impl World {
@@ -77,7 +75,7 @@ impl World {
         let created = engine.create_container(&"other".parse().unwrap(), &other).await.unwrap();
         engine.start_container(&created.id).await.unwrap();
         engine.clear_requests();
-        Self { engine, supervisor: None, images }
+        Self { engine, supervisor: None }
     }
 
     pub(crate) async fn supervised() -> Self {

@@ -1,7 +1,7 @@
 //! Brings containers to what files say they should be: `reconcile plan|apply|remove FILE...`.
 //!
 //! The whole job from files to report. Each module answers one question: [`cli`] what was asked for, [`document`] and
-//! [`file`] what the files say, [`engine`] and [`probe`] which engine it is about, [`progress`] and [`interrupt`]
+//! [`mod@file`] what the files say, [`engine`] and [`probe`] which engine it is about, [`progress`] and [`interrupt`]
 //! what happens meanwhile, [`output`] what is printed. What to do is the library's to decide.
 
 mod cli;

@@ -8,9 +8,10 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::host::Host;
-use super::parameters::{CommonOptions, Parameters, leniently};
+use super::parameters::{CommonOptions, Parameters};
 use crate::name::ContainerName;
 use crate::spec::ContainerSpec;
+use crate::spec::read::read;
 use crate::violation::{FieldPath, Violations};
 
 /// A file of containers: `{about?, common_options?, services: [...], oneshots?: [...]}`.
@@ -91,7 +92,7 @@ struct Sections {
 
 impl Sections {
     fn read(value: Value) -> (Self, Violations) {
-        let (written, mut wrong) = leniently(value, Written::deserialize);
+        let (written, mut wrong) = read(value, Written::deserialize);
         let Some(written) = written else { return (Self::default(), wrong) };
         let (common, of_common) = CommonOptions::read_or_default(written.common_options.as_ref());
         wrong.add_below(&FieldPath::root(), of_common);

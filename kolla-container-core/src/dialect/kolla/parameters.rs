@@ -1,14 +1,12 @@
 //! The parameters of kolla-ansible's container module: read, and completed from `common_options`.
 
-use std::cell::RefCell;
-
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::words::{Engine, Password, Restart, State, Unread, environment, flag, labels, whole};
 use crate::image_ref::ImageRef;
 use crate::name::ContainerName;
-use crate::spec::read::{ReadError, Reader, read};
+use crate::spec::read::read;
 use crate::spec::{Command, Environment, TextMap};
 use crate::violation::{FieldPath, Violations};
 
@@ -147,7 +145,7 @@ impl Parameters {
         if parameters.as_object_mut().and_then(|map| map.remove("container_name")).is_some() {
             wrong.add("container_name", "unknown key, did you mean `name`?");
         }
-        let (read, others) = leniently(parameters, Self::deserialize);
+        let (read, others) = read(parameters, Self::deserialize);
         wrong.add_below(&FieldPath::root(), others);
         (read.map(|read| read.completed_from(common)), wrong)
     }
@@ -207,28 +205,9 @@ impl CommonOptions {
         let Some(given) = given.filter(|given| !given.is_null()) else {
             return (Self::default(), Violations::none());
         };
-        let (read, others) = leniently(given.clone(), Self::deserialize);
+        let (read, others) = read(given.clone(), Self::deserialize);
         let mut wrong = Violations::none();
         wrong.add_below(&FieldPath::from("common_options"), others);
         (read.unwrap_or_default(), wrong)
     }
-}
-
-/// Reads what can be read of a document, and says what is wrong with the rest.
-pub(super) fn leniently<T>(
-    value: Value,
-    deserialize: impl Fn(Reader) -> Result<T, ReadError>,
-) -> (Option<T>, Violations) {
-    // Serde would read the fields of a struct from a list too, one after the other.
-    if value.is_array() {
-        let mut wrong = Violations::none();
-        wrong.add(FieldPath::root(), "this is a list, here goes an object");
-        return (None, wrong);
-    }
-    let kept = RefCell::new(None);
-    let outcome = read(value, |reader| {
-        kept.replace(Some(deserialize(reader)?));
-        Ok(())
-    });
-    (kept.into_inner(), outcome.err().unwrap_or_default())
 }
