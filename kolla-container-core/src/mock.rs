@@ -38,6 +38,7 @@ use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
 use crate::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
     ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
+    Warning,
 };
 use crate::supervisor::{Service, Supervisor, UnitState};
 
@@ -59,7 +60,7 @@ mockall::mock! {
         async fn unpause_container(&self, id: &ContainerId) -> Result<()>;
         async fn restart_container(&self, id: &ContainerId, grace: Option<TimeSpan>) -> Result<()>;
         async fn rename_container(&self, id: &ContainerId, name: &ContainerName) -> Result<()>;
-        async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<String>>;
+        async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>>;
         async fn remove_container(&self, id: &ContainerId) -> Result<()>;
         async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus>;
         async fn exec(&self, id: &ContainerId, exec: &Exec) -> Result<Output>;

@@ -13,6 +13,7 @@ use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
 use crate::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
     ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
+    Warning,
 };
 
 /// A container engine, in the fewest words: the contract with those who write a backend.
@@ -67,7 +68,7 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     async fn rename_container(&self, id: &ContainerId, name: &ContainerName) -> Result<()>;
 
     /// Changes limits and restart policy in place; answers what the engine did not do.
-    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<String>>;
+    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>>;
 
     /// Removes it, killing it where it runs, and waits until it is gone. Its volumes stay, the
     /// anonymous ones too.

@@ -174,3 +174,119 @@ async fn run_inside(case: &Case, subject: &dyn Subject) -> Result<Outcome, Strin
         Ok(Ok(outcome)) => cleaned.map(|()| outcome).map_err(|leftover| leftover.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use kolla_container_core::memory::MemoryEngine;
+    use kolla_container_core::state::ContainerFilter;
+    use serde_json::json;
+
+    use super::*;
+    use crate::memory::furnish;
+
+    /// An engine that outlives its cases, and refuses a field.
+    #[derive(Clone, Debug)]
+    struct Shared(MemoryEngine);
+
+    #[async_trait]
+    impl Subject for Shared {
+        fn name(&self) -> String {
+            "shared".to_owned()
+        }
+
+        fn clock(&self) -> Clock {
+            Clock::Paused
+        }
+
+        async fn open(&self) -> Result<Ground, Unavailable> {
+            let images = furnish(&self.0);
+            Ok(Ground {
+                runtime: Arc::new(self.0.clone()),
+                images,
+                lacks: Features::all().without("gpus", "this machine has none"),
+            })
+        }
+    }
+
+    fn shared() -> Shared {
+        Shared(MemoryEngine::new().without("tty", "it has no terminals"))
+    }
+
+    fn containers(shared: &Shared) -> usize {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(shared.0.containers(&ContainerFilter::default())).unwrap().len()
+    }
+
+    fn passing() -> Case {
+        Case::new("group::passes", |_| Box::pin(async { Outcome::Passed }))
+    }
+
+    #[test]
+    fn a_case_that_needs_what_the_engine_refuses_is_ignored_with_the_reason() {
+        let outcome = |need: &str| run(&passing().needing(&[need]), &shared());
+
+        assert_eq!(outcome("tty"), Ok(Outcome::Ignored("tty: it has no terminals".to_owned())));
+        assert_eq!(outcome("gpus"), Ok(Outcome::Ignored("gpus: this machine has none".to_owned())));
+        assert_eq!(outcome("update:tty"), Ok(Outcome::Ignored("tty cannot be changed in place".to_owned())));
+        assert_eq!(outcome("update:restart"), Ok(Outcome::Passed));
+        assert_eq!(outcome("user"), Ok(Outcome::Passed));
+    }
+
+    #[test]
+    fn what_a_failed_case_has_made_is_removed() {
+        let shared = shared();
+        let case = Case::new("group::fails", |h| {
+            Box::pin(async move {
+                let volume = h.make_volume("data").await;
+                let id = h.start(&h.name("web"), &h.spec(json!({"mounts": [format!("{volume}:/data"), "/more"]}))).await;
+                h.runtime().pause_container(&id).await.unwrap();
+                panic!("on purpose");
+            })
+        });
+
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&case, &shared)));
+
+        assert!(outcome.is_err());
+        assert_eq!(containers(&shared), 0);
+        let removed = shared.0.writes().iter().filter(|line| line.starts_with("remove_volume")).count();
+        assert_eq!(removed, 2);
+    }
+
+    #[test]
+    fn a_case_that_waits_for_ever_fails() {
+        let case = Case::new("group::hangs", |_| Box::pin(std::future::pending()));
+
+        assert!(run(&case, &shared()).unwrap_err().contains("longer than"));
+    }
+
+    #[test]
+    fn exclusive_cases_take_turns() {
+        static INSIDE: AtomicUsize = AtomicUsize::new(0);
+        let case = Case::new("group::alone", |_| {
+            Box::pin(async {
+                assert_eq!(INSIDE.fetch_add(1, Ordering::SeqCst), 0);
+                std::thread::yield_now();
+                INSIDE.fetch_sub(1, Ordering::SeqCst);
+                Outcome::Passed
+            })
+        })
+        .exclusive();
+
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&case, &shared()))).collect();
+            for one in all {
+                assert_eq!(one.join().unwrap(), Ok(Outcome::Passed));
+            }
+        });
+    }
+
+    #[test]
+    fn no_two_cases_have_the_same_name() {
+        let names: Vec<String> = crate::cases::all().iter().map(|case| case.name().to_owned()).collect();
+        let different: std::collections::BTreeSet<&String> = names.iter().collect();
+
+        assert_eq!(different.len(), names.len());
+    }
+}

@@ -197,8 +197,11 @@ fn remove(tree: &mut Value, path: &str) {
     }
 }
 
-/// What an engine would have derived from the changed value.
-fn derive(config: &mut ContainerSpec) {
+/// What an engine would have derived from the changed value, where nothing is stated.
+fn derive(config: &mut ContainerSpec, stated: &ContainerSpec) {
+    if stated.security.security_opt.is_some() {
+        return;
+    }
     let shares = |mode: &Option<NamespaceMode>| *mode == Some(NamespaceMode::Host);
     let disable = "label=disable".parse().unwrap();
     let switched_off =
@@ -229,16 +232,19 @@ async fn any_field_of_any_service_changed_behind_its_back_is_the_only_thing_name
     services.apply().await;
     let values = values();
     let mut compared = 0;
-    for name in services.specs.keys() {
-        for field in field_names() {
+    for (place, name) in services.specs.keys().enumerate() {
+        let one = Goals::one(name.clone(), Goal::running(services.specs[name].clone()));
+        for (index, field) in field_names().into_iter().enumerate() {
             let there = services.engine.container(name).await.unwrap().unwrap().config;
             let mut changed = changed(&there, field, &values[field]);
             if matches!(field, "security.privileged" | "namespaces.ipc" | "namespaces.pid") {
-                derive(&mut changed);
+                derive(&mut changed, &services.specs[name]);
             }
             services.engine.meddle(name, |config| *config = changed);
 
-            let plan = services.plan().await;
+            // Looking at all 24 takes its time: each field is looked at in the midst of all of some services.
+            let goals = if index % 6 == place % 6 { services.goals() } else { one.clone() };
+            let plan = services.reconciler().plan(&goals).await.unwrap();
 
             if !is_compared(field, &there) {
                 assert!(plan.is_empty(), "{field} of {name} cannot be known:\n{plan}");
@@ -247,7 +253,6 @@ async fn any_field_of_any_service_changed_behind_its_back_is_the_only_thing_name
             }
             compared += 1;
             assert_eq!(named(&plan), [(name.to_string(), vec![field.to_owned()])], "{plan}");
-            let one = Goals::one(name.clone(), Goal::running(services.specs[name].clone()));
             let report = services.reconciler().reconcile(&one).await.unwrap();
             assert!(report.is_success(), "{field} of {name}: {report}");
             let again = services.reconciler().plan(&one).await.unwrap();

@@ -11,8 +11,8 @@ use crate::diff::stated_fields;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, VolumeName};
-use crate::plan::{Action, Target};
-use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Volume};
+use crate::plan::{Action, Replaced, Target};
+use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Variable, Volume};
 use crate::state::{LogChunk, LogOptions, Owner, VolumeToCreate, Warning};
 use crate::supervisor::Supervisor;
 
@@ -21,7 +21,7 @@ impl Run<'_> {
         let runtime = self.means.runtime;
         match action {
             Action::PullImage { image, platform } => self.pull(image, platform.as_ref()).await,
-            Action::CreateVolume { volume } => runtime.create_volume(&VolumeToCreate::local(volume.clone())).await,
+            Action::CreateVolume { volume } => self.create_volume(volume).await,
             Action::RemoveVolume { volume } => remove_volume_unless_used(self, volume).await,
             Action::Create { name, spec, replaces, inherits } => {
                 self.create(name, spec, replaces.as_ref(), inherits).await
@@ -35,10 +35,15 @@ impl Run<'_> {
             Action::Rename { target, to } => runtime.rename_container(&self.id(target)?, to).await,
             Action::Update { target, update } => {
                 let warnings = runtime.update_container(&self.id(target)?, update).await?;
-                self.report.warnings.extend(warnings);
+                self.heed(warnings, &stated_fields(&update.as_spec()), "update container")
+            }
+            Action::Revive { target } => {
+                if let Err(error) = runtime.start_container(&self.id(target)?).await {
+                    self.report.warnings.push(format!("it could not be started again: {}", error.report()));
+                }
                 Ok(())
             }
-            Action::Remove { target } => runtime.remove_container(&self.id(target)?).await,
+            Action::Remove { target, only_named } => self.remove(&self.id(target)?, only_named.as_ref()).await,
             Action::Discard { keep } => self.discard(keep).await,
             Action::Verify { target, healthy, settle } => {
                 super::verify(runtime, &self.id(target)?, *healthy, *settle).await
@@ -69,7 +74,7 @@ impl Run<'_> {
     }
 
     async fn pull(&self, image: &ImageRef, platform: Option<&Platform>) -> Result<()> {
-        let shared = self.pulls.of(image);
+        let shared = self.pulls.of(image, platform);
         let pull = async || {
             let mut stream = self.means.runtime.pull_image(image, platform);
             while let Some(progress) = stream.next().await {
@@ -85,7 +90,7 @@ impl Run<'_> {
         &mut self,
         name: &ContainerName,
         spec: &ContainerSpec,
-        replaces: Option<&ContainerId>,
+        replaces: Option<&Replaced>,
         inherits: &BTreeMap<CleanPath, VolumeName>,
     ) -> Result<()> {
         let mut spec = spec.clone();
@@ -93,30 +98,75 @@ impl Run<'_> {
             self.inherit(&mut spec, inherits).await?;
         }
         let stated = stated_fields(&spec);
-        if let Some(id) = replaces {
+        let mut mark = Owner { secrets: declared_secrets(&spec), ..Owner::default() };
+        if let Some(Replaced { id, restart }) = replaces {
             // To the nanosecond: it also tells this run's container from that of another run.
             let until = (self.means.now)().after(self.plan.longest());
-            let mark = Owner { replaces: Some(id.clone()), until: Some(until), ..Owner::default() };
-            spec = mark.mark(spec);
-            self.mark = Some(mark);
+            mark = Owner { replaces: Some(id.clone()), until: Some(until), restart: *restart, ..mark };
+            self.mark = Some(mark.clone());
         }
-        let created = self.means.runtime.create_container(name, &spec).await.inspect_err(|error| {
+        let created = self.means.runtime.create_container(name, &mark.mark(spec)).await.inspect_err(|error| {
             // The name was taken: what is there is somebody else's, whatever its labels say.
             if error.kind() == ErrorKind::Conflict {
                 self.mark = None;
             }
         })?;
         self.new = Some(created.id);
-        for Warning { field, message } in created.warnings {
+        if let Some(Replaced { id, .. }) = replaces {
+            self.still_in_place(id).await?;
+        }
+        self.heed(created.warnings, &stated, "create container")
+    }
+
+    /// Whoever has made `<name>.next` is alone with the container, from then on; but another run may have
+    /// replaced it since it was observed.
+    async fn still_in_place(&self, id: &ContainerId) -> Result<()> {
+        let name = &self.plan.name;
+        match self.means.runtime.container(name).await? {
+            Some(found) if found.id == *id => Ok(()),
+            _ => Err(Error::new(ErrorKind::Conflict, "replace container", name)
+                .because("it is not the one that was planned for any more: another run has dealt with it")),
+        }
+    }
+
+    /// What an engine does not do as stated is an error; what else it has to say is told.
+    fn heed(&mut self, warnings: Vec<Warning>, stated: &[&str], operation: &'static str) -> Result<()> {
+        for Warning { field, message } in warnings {
             match field.filter(|field| stated.contains(&field.as_str())) {
                 Some(field) => {
-                    return Err(Error::new(ErrorKind::Unsupported, "create container", name)
+                    return Err(Error::new(ErrorKind::Unsupported, operation, &self.plan.name)
                         .because(format!("{field} would not be as stated: {message}")));
                 }
                 None => self.report.warnings.push(message),
             }
         }
         Ok(())
+    }
+
+    /// Only what this run has made is its own to remove again.
+    async fn create_volume(&mut self, volume: &VolumeName) -> Result<()> {
+        if self.means.runtime.volume(volume).await?.is_none() {
+            self.made_volumes.insert(volume.clone());
+            self.means.runtime.create_volume(&VolumeToCreate::local(volume.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Another run may have put it back into its place meanwhile; then it is not ours to remove.
+    async fn remove(&self, id: &ContainerId, only_named: Option<&ContainerName>) -> Result<()> {
+        let runtime = self.means.runtime;
+        if let Some(name) = only_named {
+            match runtime.container_by_id(id).await? {
+                Some(found) if found.name != *name => {
+                    return Err(Error::new(ErrorKind::Conflict, "remove container", id.short()).because(format!(
+                        "it is called {} now, not {name}: another run has dealt with it",
+                        found.name
+                    )));
+                }
+                _ => {}
+            }
+        }
+        runtime.remove_container(id).await
     }
 
     /// Now that the image is here, it can be asked which volumes it declares.
@@ -177,6 +227,12 @@ impl Run<'_> {
         self.report.output = Some(RunOutput { code: exit?.code, stdout, stderr });
         Ok(())
     }
+}
+
+/// The variables whose values are declared secret.
+fn declared_secrets(spec: &ContainerSpec) -> BTreeSet<String> {
+    let variables = spec.environment.iter().flat_map(|environment| &environment.0);
+    variables.filter(|(_, variable)| matches!(variable, Variable::Secret(_))).map(|(name, _)| name.clone()).collect()
 }
 
 async fn remove_volume_unless_used(run: &Run<'_>, volume: &VolumeName) -> Result<()> {

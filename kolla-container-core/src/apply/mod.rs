@@ -25,6 +25,7 @@ use crate::image_ref::ImageRef;
 use crate::name::ContainerName;
 use crate::plan::{ContainerPlan, Plan};
 use crate::runtime::Runtime;
+use crate::spec::Platform;
 use crate::supervisor::Supervisor;
 use crate::timestamp::Timestamp;
 
@@ -111,14 +112,14 @@ async fn deal_with<'a>(
 
 /// Pulls under way and done: containers that need the same image share one.
 #[derive(Debug, Default)]
-struct Pulls(Mutex<BTreeMap<ImageRef, SharedPull>>);
+struct Pulls(Mutex<BTreeMap<(ImageRef, Option<Platform>), SharedPull>>);
 
 /// A pull, and its outcome for all who wait for it.
 type SharedPull = Arc<OnceCell<Result<(), Error>>>;
 
 impl Pulls {
-    fn of(&self, image: &ImageRef) -> SharedPull {
+    fn of(&self, image: &ImageRef, platform: Option<&Platform>) -> SharedPull {
         let mut pulls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(pulls.entry(image.clone()).or_default())
+        Arc::clone(pulls.entry((image.clone(), platform.cloned())).or_default())
     }
 }

@@ -56,7 +56,7 @@ impl Report {
 ///
 /// Serialised as an object with `name`, `effect`, `changes`, `steps` (`action`, `seconds`), `warnings`,
 /// `notes`, `output` (`code`, `stdout`, `stderr`) where it was run to its end, and `failure` (`step`,
-/// `error`, `undone`) where it failed. Secrets are hidden in all but the output.
+/// `kind`, `error`, `undone`) where it failed. Secrets are hidden in all but the output.
 #[derive(Clone, Debug)]
 pub struct ContainerReport {
     /// Its name.
@@ -153,6 +153,8 @@ pub enum Undone {
     NothingToUndo,
     /// Everything is as it was before.
     Completely,
+    /// What was done before the failing step cannot be put back, and stays.
+    NotPossible,
     /// What was reached before the failing step holds, and stays; the next run finishes the rest.
     NotNeeded,
     /// Something could not be put back; the next run tries again.
@@ -164,6 +166,7 @@ impl fmt::Display for Undone {
         match self {
             Self::NothingToUndo => f.write_str("nothing was changed"),
             Self::Completely => f.write_str("everything was put back"),
+            Self::NotPossible => f.write_str("what was done before stays"),
             Self::NotNeeded => f.write_str("what was reached before stays, the next run finishes the rest"),
             Self::Partly(errors) => {
                 let errors = errors.iter().map(Error::report);

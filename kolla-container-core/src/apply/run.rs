@@ -1,5 +1,7 @@
 //! One container: its steps in order, and their undo in reverse when one fails.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::Either;
 use tokio::time::Instant;
 
@@ -7,7 +9,7 @@ use super::progress::Event;
 use super::report::{ApplyError, ContainerReport, StepReport, Undone};
 use super::{Means, Pulls};
 use crate::error::{Error, ErrorKind, Result};
-use crate::name::ContainerId;
+use crate::name::{ContainerId, VolumeName};
 use crate::plan::{Action, Cause, ContainerPlan, Effect, Step, Target, Undo};
 use crate::state::Owner;
 
@@ -21,11 +23,21 @@ pub(super) struct Run<'a> {
     pub(super) new: Option<ContainerId>,
     /// What it was labelled with: how it is known when the answer to its creation was lost.
     pub(super) mark: Option<Owner>,
+    /// The named volumes that this run has made.
+    pub(super) made_volumes: BTreeSet<VolumeName>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn new(plan: &'a ContainerPlan, pulls: &'a Pulls, means: &'a Means<'a>) -> Self {
-        Self { plan, pulls, means, report: ContainerReport::of(plan), new: None, mark: None }
+        Self {
+            plan,
+            pulls,
+            means,
+            report: ContainerReport::of(plan),
+            new: None,
+            mark: None,
+            made_volumes: BTreeSet::new(),
+        }
     }
 
     pub(super) async fn finish(mut self) -> ContainerReport {
@@ -63,7 +75,7 @@ impl<'a> Run<'a> {
     /// One step, within its deadline. Waiting ends when a stop is asked for; an act does not.
     async fn step(&mut self, step: &Step) -> Result<()> {
         let means = self.means;
-        if step.action.is_read() {
+        if step.action.can_be_left() {
             let stopped = self.stopped();
             let act = std::pin::pin!(self.act_in_time(&step.action));
             match futures_util::future::select(act, std::pin::pin!(means.stop.given())).await {
@@ -87,6 +99,13 @@ impl<'a> Run<'a> {
 
     /// Undoes what was reached, the failed step included, in reverse, down to the last that cannot be undone.
     async fn fail(&mut self, reached: &[Step], words: String, error: Error) {
+        let reached = match reached {
+            // Somebody else's unit is in the way: there is nothing of ours to take back.
+            [before @ .., Step { action: Action::InstallUnit { .. }, .. }] if error.kind() == ErrorKind::Conflict => {
+                before
+            }
+            reached => reached,
+        };
         let undone = match reached.last() {
             // A replacement holds once it is verified, and a recovery goes on where it stopped.
             Some(Step { undo: Undo::Committed, .. }) => Undone::NotNeeded,
@@ -96,7 +115,7 @@ impl<'a> Run<'a> {
         match undone {
             Undone::NothingToUndo | Undone::Completely => self.report.effect = Effect::Unchanged,
             Undone::NotNeeded if only_recovered => self.report.effect = Effect::Repaired,
-            Undone::NotNeeded | Undone::Partly(_) => {}
+            Undone::NotNeeded | Undone::NotPossible | Undone::Partly(_) => {}
         }
         self.report.outcome = Err(ApplyError { step: words, error, undone });
     }
@@ -104,6 +123,13 @@ impl<'a> Run<'a> {
     async fn undo(&mut self, steps: &[Step]) -> Undone {
         let mut errors: Vec<Error> = Vec::new();
         let mut did_something = false;
+        // Of the step that failed nobody knows how far it came; of those before, that they were done.
+        let done = steps.split_last().map_or(&[] as &[Step], |(_, done)| done);
+        let remains = done.iter().any(|step| {
+            step.undo == Undo::Nothing
+                && !step.action.can_be_left()
+                && !matches!(step.action, Action::CreateVolume { .. })
+        });
         for step in steps.iter().rev() {
             let actions = match &step.undo {
                 Undo::Committed => break,
@@ -111,27 +137,37 @@ impl<'a> Run<'a> {
                 Undo::By(actions) => actions,
             };
             for action in actions {
-                // The new container is the record of what is left to undo: it goes only when nothing is.
-                let is_record = matches!(action, Action::Discard { .. });
-                if is_record && !errors.is_empty() {
+                if !self.is_there_to_undo(action) {
                     continue;
                 }
-                if self.new.is_none() && target(action) == Some(&Target::New) {
+                // The new container is the record of what is left to undo: it goes only when nothing is.
+                if matches!(action, Action::Discard { .. }) && !errors.is_empty() {
                     continue;
                 }
                 did_something = true;
                 let words = self.plan.describe(action);
                 self.means.listener.event(&Event::Undoing { container: &self.plan.name, action: &words });
+                let missing_is_fine = !matches!(target(action), Some(Target::Existing(_)));
                 match self.act_in_time(action).await {
-                    Err(error) if error.kind() != ErrorKind::NotFound => errors.push(error),
-                    _ => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound && missing_is_fine => {}
+                    Err(error) => errors.push(error),
+                    Ok(()) => {}
                 }
             }
         }
-        match (errors.is_empty(), did_something) {
-            (false, _) => Undone::Partly(errors),
-            (true, true) => Undone::Completely,
-            (true, false) => Undone::NothingToUndo,
+        match (errors.is_empty(), remains, did_something) {
+            (false, ..) => Undone::Partly(errors),
+            (true, true, _) => Undone::NotPossible,
+            (true, false, true) => Undone::Completely,
+            (true, false, false) => Undone::NothingToUndo,
+        }
+    }
+
+    /// Whether there is anything that `action` could take back.
+    fn is_there_to_undo(&self, action: &Action) -> bool {
+        match action {
+            Action::RemoveVolume { volume } => self.made_volumes.contains(volume),
+            action => self.new.is_some() || target(action) != Some(&Target::New),
         }
     }
 }
@@ -147,7 +183,8 @@ fn target(action: &Action) -> Option<&Target> {
         | Action::Unpause { target }
         | Action::Rename { target, .. }
         | Action::Update { target, .. }
-        | Action::Remove { target }
+        | Action::Remove { target, .. }
+        | Action::Revive { target }
         | Action::Verify { target, .. }
         | Action::WaitForExit { target, .. } => Some(target),
         Action::PullImage { .. }

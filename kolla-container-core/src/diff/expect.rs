@@ -20,6 +20,14 @@ use crate::state::{ContainerState, EngineFacts};
 
 /// What is expected of `container`; `None` in a field is "any value will do".
 pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around: &Surroundings<'_>) -> ContainerSpec {
+    // An empty command is none.
+    let stated;
+    let wanted = if wanted.command.as_ref().is_some_and(Command::is_empty) {
+        stated = ContainerSpec { command: None, ..wanted.clone() };
+        &stated
+    } else {
+        wanted
+    };
     let nothing = ContainerSpec::default();
     let implied = around.image.map_or(&nothing, |image| &image.config);
     let defaults = &around.engine.defaults;
@@ -39,6 +47,9 @@ pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around:
     logging(&mut expected, wanted, defaults);
     // The platform of a container is that of its image, which is compared by itself.
     expected.platform.clone_from(&wanted.platform);
+    if around.image.is_none() {
+        visit(&mut Forgetting { wanted, expected: &mut expected });
+    }
 
     visit(&mut Restricting { comparison: around.comparison, wanted, expected: &mut expected });
     expected
@@ -54,6 +65,39 @@ impl Visitor for FirstStated<'_> {
     fn field<T: Value>(&mut self, field: &Field<T>) {
         let first = self.sources.into_iter().find_map(|source| (field.get)(source).as_ref());
         *(field.get_mut)(self.expected) = first.cloned();
+    }
+}
+
+/// The fields that an image can imply.
+pub(super) const FROM_IMAGES: [&str; 15] = [
+    "command",
+    "entrypoint",
+    "environment",
+    "labels",
+    "user",
+    "working_dir",
+    "stop_signal",
+    "mounts",
+    "network.expose",
+    "healthcheck.test",
+    "healthcheck.interval",
+    "healthcheck.timeout",
+    "healthcheck.retries",
+    "healthcheck.start_period",
+    "healthcheck.start_interval",
+];
+
+/// Expects nothing of what only an image that is gone could tell.
+struct Forgetting<'a> {
+    wanted: &'a ContainerSpec,
+    expected: &'a mut ContainerSpec,
+}
+
+impl Visitor for Forgetting<'_> {
+    fn field<T: Value>(&mut self, field: &Field<T>) {
+        if FROM_IMAGES.contains(&field.path) && (field.get)(self.wanted).is_none() {
+            *(field.get_mut)(self.expected) = None;
+        }
     }
 }
 
@@ -87,7 +131,7 @@ fn image(expected: &mut ContainerSpec, container: &ContainerState) {
 
 /// An entrypoint that is stated takes the image's command away; an empty command is none.
 fn command(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec) {
-    if wanted.command.as_ref().is_none_or(Command::is_empty) {
+    if wanted.command.is_none() {
         expected.command = match (&wanted.entrypoint, &implied.command) {
             (None, Some(command)) => Some(command.clone()),
             _ => Some(Command::default()),
@@ -166,7 +210,8 @@ fn resources(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &Co
         // Without swap accounting an engine leaves it unlimited.
         let acceptable = [Some(derived), Some(Limit::Unlimited)];
         let there = observed.resources.memory_swap;
-        expected.resources.memory_swap = if acceptable.contains(&there) { there } else { Some(derived) };
+        let after_a_change = || expected.resources.memory.and_then(|memory| derived_swap(memory, engine));
+        expected.resources.memory_swap = if acceptable.contains(&there) { there } else { after_a_change() };
     }
     let own_shm = !matches!(
         observed.namespaces.ipc,

@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use self::comparison::{Comparison, Mode};
 use self::fields::{Cure, Field, Visitor, visit};
 pub use self::minimal::minimal;
-pub(crate) use self::update::{reverse_update, update_for, without_engine_restart};
+pub(crate) use self::update::{limits_that_were_not_set, reverse_update, update_for, without_engine_restart};
 use self::value::Value;
 use crate::shown::Shown;
 use crate::spec::ContainerSpec;
@@ -31,8 +31,6 @@ use crate::violation::{FieldPath, Violations};
 pub enum Remedy {
     /// The engine can change it while the container runs.
     Update,
-    /// The container has to be restarted.
-    Restart,
     /// A new container has to take its place.
     Recreate,
 }
@@ -41,7 +39,6 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Update => "update",
-            Self::Restart => "restart",
             Self::Recreate => "recreate",
         })
     }
@@ -149,7 +146,11 @@ impl Visitor for Comparing<'_> {
             }
             return;
         };
-        let extra = self.surroundings.comparison.mode(field.path) == Mode::AllowExtra;
+        // What an image that is gone, or a daemon's own flags, put into a map cannot be known.
+        let unknown_image = self.surroundings.image.is_none() && expect::FROM_IMAGES.contains(&field.path);
+        let unknown_default = (field.get)(&self.surroundings.engine.defaults).is_none();
+        let extra =
+            self.surroundings.comparison.mode(field.path) == Mode::AllowExtra || unknown_image || unknown_default;
         let entries = T::differences(desired, current, extra);
         if !entries.is_empty() {
             let can_update = self.surroundings.engine.features.can_update(field.path);

@@ -1,6 +1,6 @@
 //! What is changed in place: the update that closes differences, and the one that takes it back.
 
-use super::fields::{Field, Visitor, visit};
+use super::fields::{Cure, Field, Visitor, visit};
 use super::value::Value;
 use super::{Change, Remedy, Surroundings, expect};
 use crate::spec::{ContainerSpec, RestartPolicy};
@@ -19,13 +19,32 @@ pub(crate) fn update_for(
         visit(&mut Copying { path: change.field.as_str(), from: &expected, to: &mut update });
     }
     // The engine derives swap from memory once, when the container is made: it has to go along.
-    if let Some(memory) = update.resources.memory
-        && update.resources.memory_swap.is_none()
-    {
+    if let Some(memory) = update.resources.memory {
         update.resources.memory_swap =
             wanted.resources.memory_swap.or_else(|| expect::derived_swap(memory, surroundings.engine));
     }
     update
+}
+
+/// The fields among `changes` that are changed in place and were not limited before: an update cannot take
+/// a limit away again.
+pub(crate) fn limits_that_were_not_set(changes: &[Change], container: &ContainerState) -> Vec<&'static str> {
+    struct Unlimited<'a>(&'a ContainerSpec, Vec<&'static str>);
+
+    impl Visitor for Unlimited<'_> {
+        fn field<T: Value>(&mut self, field: &Field<T>) {
+            if field.cure == Cure::Update && (field.get)(self.0).as_ref().is_some_and(Value::is_no_limit) {
+                self.1.push(field.path);
+            }
+        }
+    }
+
+    let mut unlimited = Unlimited(&container.config, Vec::new());
+    visit(&mut unlimited);
+    let is_updated = |path: &&'static str| {
+        changes.iter().any(|change| change.remedy == Remedy::Update && change.field.as_str() == *path)
+    };
+    unlimited.1.into_iter().filter(is_updated).collect()
 }
 
 /// The update that takes `update` back: the values of the same fields as they are now.

@@ -17,6 +17,7 @@ use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
 use crate::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
     ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
+    Warning,
 };
 
 /// How long engines wait before they kill, unless told otherwise.
@@ -122,7 +123,7 @@ impl<L: Layer, P: Runtime + ?Sized> Runtime for Layered<L, P> {
         self.layer.call(&call, self.inner.rename_container(id, name)).await
     }
 
-    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<String>> {
+    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>> {
         let call = Call::write("update_container", "update container", id.short());
         self.layer.call(&call, self.inner.update_container(id, update)).await
     }

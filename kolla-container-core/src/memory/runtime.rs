@@ -18,6 +18,7 @@ use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
 use crate::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
     ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
+    Warning,
 };
 
 /// The exit status of a program that was killed.
@@ -219,7 +220,7 @@ impl Runtime for MemoryEngine {
         self.write_on(("rename_container", "rename container"), id, |world, _| world.rename(id, name))
     }
 
-    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<String>> {
+    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>> {
         self.write_on(("update_container", "update container"), id, |world, now| {
             let warnings = world.update(id, update);
             world.settle(now);

@@ -6,10 +6,10 @@ use crate::error::ErrorKind;
 use crate::name::ContainerId;
 use crate::quantity::{ByteSize, CpuSet, Cpus, Limit, TimeSpan};
 use crate::spec::{Resources, RestartPolicy};
-use crate::state::ContainerUpdate;
+use crate::state::{ContainerUpdate, Warning};
 
 impl World {
-    pub(super) fn update(&mut self, id: &ContainerId, update: &ContainerUpdate) -> Answer<Vec<String>> {
+    pub(super) fn update(&mut self, id: &ContainerId, update: &ContainerUpdate) -> Answer<Vec<Warning>> {
         let (asked, warnings) = self.without_discarded(&update.as_spec())?;
         let container = self.container(id)?;
         let resources = updated(&container.config.resources, &asked.resources)?;
@@ -21,7 +21,7 @@ impl World {
             container.config.restart = Some(policy);
         }
         container.config.resources = resources;
-        Ok(warnings.into_iter().map(|warning| warning.message).collect())
+        Ok(warnings)
     }
 }
 

@@ -19,20 +19,18 @@ pub(super) fn plan(
     forced: Option<&Cause>,
     needs: &mut Needs,
 ) -> ContainerPlan {
-    let there = match seen.containers.get(name) {
-        Some(Ok(there)) => there.as_ref(),
-        Some(Err(error)) => return ContainerPlan::refused(name.clone(), error.clone()),
-        None => None,
-    };
-    let recovery = super::recover::recover(name, there, seen.leftovers.get(name), goal.wants_it_up(), seen.at, context);
-    let recovery = match recovery {
-        Ok(recovery) => recovery,
-        Err(error) => return ContainerPlan::refused(name.clone(), error),
-    };
-    let unit = Unit::new(name, goal.spec(), seen.units.get(name).and_then(Option::as_ref), context);
+    if let Some(Err(error)) = seen.containers.get(name) {
+        return ContainerPlan::refused(name.clone(), error.clone());
+    }
+    let mut unit = Unit::new(name, goal.spec(), seen.units.get(name).and_then(Option::as_ref), context);
     if let Some(error) = unit.refusal(name) {
         return ContainerPlan::refused(name.clone(), error);
     }
+    let recovery = match super::recover::recover(name, goal, seen, &unit, context) {
+        Ok(recovery) => recovery,
+        Err(error) => return ContainerPlan::refused(name.clone(), error),
+    };
+    unit.was_stopped = recovery.unit_stopped;
 
     let mut plan = ContainerPlan::new(name.clone());
     plan.subject = recovery.survivor.as_ref().map(|survivor| survivor.id.clone());
@@ -51,7 +49,7 @@ pub(super) fn plan(
     let wanted = goal
         .spec()
         .map(|spec| if unit.is_wanted() { diff::without_engine_restart(spec.clone()) } else { spec.clone() });
-    let mut subject = Subject { name, goal, seen, context, unit: &unit, needs, plan };
+    let mut subject = Subject { name, goal, seen, context, unit: &unit, revived: recovery.revived, needs, plan };
     match (wanted, recovery.survivor) {
         (Some(wanted), survivor) => subject.towards(&wanted, survivor.as_ref(), forced),
         (None, survivor) => subject.without_spec(survivor.as_ref()),
@@ -66,6 +64,8 @@ pub(super) struct Subject<'a> {
     pub(super) seen: &'a Observation,
     pub(super) context: &'a Context<'a>,
     pub(super) unit: &'a Unit<'a>,
+    /// Whether the container was started again, if it could be.
+    pub(super) revived: bool,
     pub(super) needs: &'a mut Needs,
     pub(super) plan: ContainerPlan,
 }
@@ -121,7 +121,7 @@ impl Subject<'_> {
                 Action::Update { target: target.clone(), update: Box::new(update) },
                 [Action::Update { target, update: Box::new(reverse) }],
             );
-            self.note_limits_that_were_not_set(&found);
+            self.note_limits_that_were_not_set(&found, old);
             self.take(steps, Effect::Updated);
         }
         self.reach_state(old);
@@ -158,12 +158,8 @@ impl Subject<'_> {
         }
     }
 
-    fn note_limits_that_were_not_set(&mut self, found: &Diff) {
-        let unset = found.changes.iter().filter(|change| {
-            change.remedy == Remedy::Update
-                && change.entries.iter().any(|entry| entry.current.to_string() == "unlimited")
-        });
-        let fields = crate::text::join(unset.map(|change| &change.field), ", ");
+    fn note_limits_that_were_not_set(&mut self, found: &Diff, old: &ContainerState) {
+        let fields = diff::limits_that_were_not_set(&found.changes, old).join(", ");
         if !fields.is_empty() {
             self.plan.notes.push(format!("cannot be undone in place, because it was not limited before: {fields}"));
         }
@@ -201,6 +197,11 @@ impl Subject<'_> {
             Status::Running if wants_health && old.health != Some(Health::Healthy) => {
                 steps.once(self.verify(&target));
                 self.take(steps, Effect::Verified);
+            }
+            Status::Running if self.revived => {
+                let mut steps = Steps::because(Cause::Interrupted);
+                steps.once(self.verify(&target));
+                self.take(steps, Effect::Repaired);
             }
             Status::Running => {}
             Status::Paused if wants_pause => {}
@@ -307,21 +308,31 @@ impl Subject<'_> {
 
     fn run(&mut self, wanted: &ContainerSpec, there: Option<&ContainerState>, options: RunOptions) {
         let mut steps = Steps::because(Cause::Asked);
+        let removes_itself = wanted.auto_remove == Some(true);
         if let Some(old) = there {
             if old.status.is_up() || old.status.is_passing() {
                 let reason = format!("a container of that name is {}; stop it first", old.status);
                 return self.refuse(ErrorKind::Conflict, "run container", reason);
             }
             self.plan.ends = Some(old.id.clone());
-            steps.once(Action::Remove { target: Target::Existing(old.id.clone()) });
         }
+        // Whoever removes itself takes its exit status and its output along.
+        let wanted = &ContainerSpec { auto_remove: Some(false), ..wanted.clone() };
         self.make(wanted, &self.name.clone(), None, &mut steps);
+        if let Some(old) = there {
+            // Only when everything that can be fetched is there.
+            let mut remove = Steps::because(Cause::Asked);
+            remove
+                .once(Action::Remove { target: Target::Existing(old.id.clone()), only_named: Some(self.name.clone()) });
+            let before_creation = steps.steps.len().saturating_sub(1);
+            steps.steps.splice(before_creation..before_creation, remove.steps);
+        }
         steps.undone_by(
             Action::Start { target: Target::New },
             [Action::Stop { target: Target::New, grace: wanted.stop_timeout }],
         );
         steps.once(Action::WaitForExit { target: Target::New, deadline: options.deadline });
-        if options.remove && wanted.auto_remove != Some(true) {
+        if options.remove || removes_itself {
             steps.committed(Action::Discard { keep: std::collections::BTreeSet::new() });
         }
         self.take(steps, Effect::Ran);
@@ -376,7 +387,7 @@ impl Subject<'_> {
             if old.status.is_up() || old.status == Status::Restarting {
                 steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
             }
-            steps.once(Action::Remove { target });
+            steps.once(Action::Remove { target, only_named: None });
             self.plan.ends = Some(old.id.clone());
             for (path, volume) in old.anonymous_volumes() {
                 if volumes {

@@ -46,18 +46,21 @@ impl<'a> Joiners<'a> {
         for plan in plans {
             let Some(id) = plan.ends.clone() else { continue };
             let mut foreign = Vec::new();
+            let mut ours = BTreeMap::new();
             for joiner in self.joined(&plan.name, &id) {
                 match goals.get(&joiner) {
                     Some(Goal::Absent { .. }) => {}
                     Some(goal) if goal.spec().is_some() => {
                         if !ended.contains(&joiner) && !forced.contains_key(&joiner) {
-                            more.insert(joiner, Cause::Joined(plan.name.clone()));
+                            ours.insert(joiner, Cause::Joined(plan.name.clone()));
                         }
                     }
                     _ => foreign.push(joiner),
                 }
             }
-            if !foreign.is_empty() {
+            if foreign.is_empty() {
+                more.extend(ours);
+            } else {
                 let names = crate::text::join(&foreign, ", ");
                 let error = Error::new(ErrorKind::Conflict, "replace container", &plan.name)
                     .because(format!("{names} joined it and would lose it; give a goal for {names} too"));

@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use self::goal::{Goal, Goals, RunOptions};
 use self::joiners::Joiners;
 pub use self::observation::{Details, Freshness, Leftovers, Needs, Observation};
-pub use self::step::{Action, Cause, Step, Target, Undo};
+pub use self::step::{Action, Cause, Replaced, Step, Target, Undo};
 use crate::diff::{Change, Comparison};
 use crate::error::Error;
 use crate::name::{ContainerId, ContainerName, VolumeName};
@@ -112,7 +112,7 @@ impl Plan {
         counts
     }
 
-    /// Whether no container may be touched: some are refused for violations that concern all.
+    /// The containers that may not be touched, each with the reason.
     pub fn refused(&self) -> impl Iterator<Item = (&ContainerName, &Error)> {
         self.containers.iter().filter_map(|plan| plan.refused.as_ref().map(|error| (&plan.name, error)))
     }
@@ -248,15 +248,23 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
     }
 }
 
-/// A volume that several containers mount is made for the first of them. (Should that one fail before, the
-/// engine makes it with the next container.)
+/// A volume that several containers mount is made for the first of them, and stays when that one fails.
+/// (Should it fail before, the engine makes the volume with the next container.)
 fn make_volumes_once(plans: &mut [ContainerPlan]) {
+    let mut makers: BTreeMap<VolumeName, usize> = BTreeMap::new();
+    let volume = |step: &Step| match &step.action {
+        Action::CreateVolume { volume } => Some(volume.clone()),
+        _ => None,
+    };
+    for name in plans.iter().flat_map(|plan| plan.steps.iter().filter_map(volume)) {
+        *makers.entry(name).or_default() += 1;
+    }
     let mut made: BTreeSet<VolumeName> = BTreeSet::new();
     for plan in plans {
-        plan.steps.retain(|step| match &step.action {
-            Action::CreateVolume { volume } => made.insert(volume.clone()),
-            _ => true,
-        });
+        plan.steps.retain(|step| volume(step).is_none_or(|name| made.insert(name)));
+        let shared =
+            |step: &&mut Step| volume(step).is_some_and(|name| makers.get(&name).is_some_and(|makers| *makers > 1));
+        plan.steps.iter_mut().filter(shared).for_each(|step| step.undo = Undo::Nothing);
     }
 }
 

@@ -50,7 +50,7 @@ fn edges(goals: &Goals, seen: &Observation) -> BTreeMap<ContainerName, BTreeSet<
             && let Some(state) = seen.container(name)
         {
             let joined = state.joined.iter().chain(state.config.references()).filter_map(ContainerRef::name);
-            for joined in joined.filter(|joined| matches!(goals.get(joined), Some(Goal::Absent { .. }))) {
+            for joined in joined.filter(|joined| goals.get(joined).is_some()) {
                 before.entry(joined.clone()).or_default().insert(name.clone());
             }
         }
@@ -60,33 +60,40 @@ fn edges(goals: &Goals, seen: &Observation) -> BTreeMap<ContainerName, BTreeSet<
 
 /// A circle of goals that refer to each other, if there is one.
 pub(super) fn cycle(goals: &Goals) -> Option<Vec<ContainerName>> {
-    let mut finished: BTreeSet<&ContainerName> = BTreeSet::new();
-    goals.iter().find_map(|(name, _)| search(name, goals, &mut Vec::new(), &mut finished))
-}
-
-fn search<'a>(
-    name: &'a ContainerName,
-    goals: &'a Goals,
-    way: &mut Vec<&'a ContainerName>,
-    finished: &mut BTreeSet<&'a ContainerName>,
-) -> Option<Vec<ContainerName>> {
-    if finished.contains(name) {
-        return None;
-    }
-    if let Some(start) = way.iter().position(|seen| *seen == name) {
-        return Some(way.iter().skip(start).copied().chain([name]).cloned().collect());
-    }
-    way.push(name);
-    let found = goals
-        .get(name)
-        .and_then(Goal::spec)
-        .map(|spec| spec.referenced_names())
-        .unwrap_or_default()
-        .into_iter()
+    let refers_to = |name: &ContainerName| -> BTreeSet<ContainerName> {
+        let references = goals.get(name).and_then(Goal::spec).map(|spec| spec.referenced_names()).unwrap_or_default();
         // A container that refers to itself is another violation.
-        .filter(|referenced| *referenced != name)
-        .find_map(|referenced| search(referenced, goals, way, finished));
-    way.pop();
-    finished.insert(name);
-    found
+        references.into_iter().filter(|other| *other != name && goals.get(other).is_some()).cloned().collect()
+    };
+    let mut left: BTreeMap<ContainerName, BTreeSet<ContainerName>> =
+        goals.iter().map(|(name, _)| (name.clone(), refers_to(name))).collect();
+    let mut referred_by: BTreeMap<ContainerName, Vec<ContainerName>> = BTreeMap::new();
+    for (name, others) in &left {
+        for other in others {
+            referred_by.entry(other.clone()).or_default().push(name.clone());
+        }
+    }
+    // Whoever refers to nobody is in no circle; without him, neither is who referred to him only.
+    let mut free: Vec<ContainerName> =
+        left.iter().filter(|(_, others)| others.is_empty()).map(|(name, _)| name.clone()).collect();
+    while let Some(name) = free.pop() {
+        left.remove(&name);
+        for by in referred_by.remove(&name).unwrap_or_default() {
+            if let Some(others) = left.get_mut(&by) {
+                others.remove(&name);
+                if others.is_empty() {
+                    free.push(by);
+                }
+            }
+        }
+    }
+    // Each of the rest refers to one of the rest: going on, somebody comes again.
+    let mut way: Vec<ContainerName> = vec![left.keys().next()?.clone()];
+    loop {
+        let next = left.get(way.last()?)?.first()?.clone();
+        if let Some(start) = way.iter().position(|seen| *seen == next) {
+            return Some(way.into_iter().skip(start).chain([next]).collect());
+        }
+        way.push(next);
+    }
 }

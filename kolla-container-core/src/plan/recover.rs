@@ -14,10 +14,11 @@
 //! | anything else | | | a conflict: nothing is touched |
 
 use super::step::{Action, Cause, Steps, Target};
-use super::{Context, Leftovers, Step};
+use super::unit::Unit;
+use super::{Context, Goal, Leftovers, Observation, Step};
 use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerName, VolumeName};
-use crate::state::{ContainerState, Status};
+use crate::state::{ContainerState, ContainerUpdate, Status};
 use crate::timestamp::Timestamp;
 
 /// What is done first, and the container that is there afterwards.
@@ -25,105 +26,152 @@ use crate::timestamp::Timestamp;
 pub(super) struct Recovery {
     pub(super) steps: Vec<Step>,
     pub(super) survivor: Option<ContainerState>,
+    /// Whether the survivor was started again, if it could be.
+    pub(super) revived: bool,
+    /// Whether the unit of the container was stopped for it.
+    pub(super) unit_stopped: bool,
 }
 
 pub(super) fn recover(
     name: &ContainerName,
-    there: Option<&ContainerState>,
-    leftovers: Option<&Leftovers>,
-    wants_it_up: bool,
-    now: Timestamp,
+    goal: &Goal,
+    seen: &Observation,
+    unit: &Unit<'_>,
     context: &Context<'_>,
 ) -> Result<Recovery, Error> {
+    let there = seen.container(name);
     let none = Leftovers::default();
-    let Leftovers { next, previous, verified, replaced_is_gone } = leftovers.unwrap_or(&none);
+    let Leftovers { next, previous, verified, replaced_is_gone } = seen.leftovers.get(name).unwrap_or(&none);
     if next.is_none() && previous.is_none() {
-        return Ok(Recovery { steps: Vec::new(), survivor: there.cloned() });
+        return Ok(Recovery { survivor: there.cloned(), ..Recovery::default() });
     }
     let record = next.as_ref().or(there);
     let replaces = record.and_then(|record| record.owner.replaces.as_ref());
     let is_replaced = |container: &ContainerState| Some(&container.id) == replaces;
-
-    let mut steps = Steps::because(Cause::Interrupted);
+    let mut way = Way {
+        name,
+        wants_it_up: goal.wants_it_up(),
+        unit,
+        context,
+        steps: Steps::because(Cause::Interrupted),
+        revived: false,
+    };
+    let mut unit_stopped = false;
     let survivor = match (there, next, previous) {
         (Some(old), Some(new), None) if is_replaced(old) => {
-            still_at_work(name, new, now, context)?;
-            let started = start_if_wanted(old.clone(), wants_it_up, &mut steps);
-            remove(new, old, &mut steps);
-            Some(started)
+            way.still_at_work(new, seen.at)?;
+            way.stop(new);
+            let old = way.revive(old.clone(), new);
+            way.remove(new, &old);
+            Some(old)
         }
         (None, Some(new), Some(old)) if is_replaced(old) => {
-            still_at_work(name, new, now, context)?;
-            let back = put_back(old, name, wants_it_up, &mut steps);
-            remove(new, old, &mut steps);
-            Some(back)
+            way.still_at_work(new, seen.at)?;
+            unit_stopped = way.stop_unit();
+            way.stop(new);
+            let old = way.put_back(old, new);
+            way.remove(new, &old);
+            Some(old)
         }
         (None, Some(new), None) if replaces.is_some() && *replaced_is_gone => {
-            still_at_work(name, new, now, context)?;
+            way.still_at_work(new, seen.at)?;
             // It has the data of the one that is gone.
-            steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.clone() });
+            way.steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.clone() });
             Some(ContainerState { name: name.clone(), ..new.clone() })
         }
         (Some(new), None, Some(old)) if is_replaced(old) => {
-            still_at_work(name, new, now, context)?;
+            way.still_at_work(new, seen.at)?;
             if *verified {
-                steps.committed(Action::Remove { target: Target::Existing(old.id.clone()) });
+                let target = Target::Existing(old.id.clone());
+                way.steps.committed(Action::Remove { target, only_named: Some(name.previous()) });
                 Some(new.clone())
             } else {
-                let target = Target::Existing(new.id.clone());
-                if new.status.is_up() || new.status == Status::Restarting {
-                    steps.committed(Action::Stop { target: target.clone(), grace: new.config.stop_timeout });
-                }
-                steps.committed(Action::Rename { target, to: name.next() });
-                let back = put_back(old, name, wants_it_up, &mut steps);
-                remove(new, old, &mut steps);
-                Some(back)
+                unit_stopped = way.stop_unit();
+                way.stop(new);
+                way.steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.next() });
+                let old = way.put_back(old, new);
+                way.remove(new, &old);
+                Some(old)
             }
         }
         _ => return Err(unexplained(name, there, next.as_ref(), previous.as_ref())),
     };
-    Ok(Recovery { steps: steps.steps, survivor })
+    Ok(Recovery { steps: way.steps.steps, survivor, revived: way.revived, unit_stopped })
 }
 
-/// A run that may still be alive must not be disturbed.
-fn still_at_work(
-    name: &ContainerName,
-    record: &ContainerState,
-    now: Timestamp,
-    context: &Context<'_>,
-) -> Result<(), Error> {
-    match record.owner.until {
-        Some(until) if until > now && !context.take_over => {
-            Err(Error::new(ErrorKind::Conflict, "replace container", name).because(format!(
-                "it is being replaced by another run since {}, until {until} at the latest; \
-                 if that run is dead, take it over or wait",
-                record.created.whole_seconds(),
-            )))
+/// The way back.
+struct Way<'a> {
+    name: &'a ContainerName,
+    wants_it_up: bool,
+    unit: &'a Unit<'a>,
+    context: &'a Context<'a>,
+    steps: Steps,
+    revived: bool,
+}
+
+impl Way<'_> {
+    /// A run that may still be alive must not be disturbed.
+    fn still_at_work(&self, record: &ContainerState, now: Timestamp) -> Result<(), Error> {
+        match record.owner.until {
+            Some(until) if until > now && !self.context.take_over => {
+                Err(Error::new(ErrorKind::Conflict, "replace container", self.name).because(format!(
+                    "it is being replaced by another run since {}, until {until} at the latest; \
+                     if that run is dead, take it over or wait",
+                    record.created.whole_seconds(),
+                )))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     }
-}
 
-fn start_if_wanted(mut old: ContainerState, wants_it_up: bool, steps: &mut Steps) -> ContainerState {
-    if wants_it_up && !old.status.is_up() {
-        steps.committed(Action::Start { target: Target::Existing(old.id.clone()) });
-        old.status = Status::Running;
-        old.exit = None;
+    /// A unit would start whatever has the name, at any moment.
+    fn stop_unit(&mut self) -> bool {
+        let stops = self.unit.is_active();
+        if stops {
+            self.steps.committed(Action::StopUnit { name: self.name.clone() });
+        }
+        stops
     }
-    old
-}
 
-fn put_back(old: &ContainerState, name: &ContainerName, wants_it_up: bool, steps: &mut Steps) -> ContainerState {
-    steps.committed(Action::Rename { target: Target::Existing(old.id.clone()), to: name.clone() });
-    start_if_wanted(ContainerState { name: name.clone(), ..old.clone() }, wants_it_up, steps)
-}
+    /// The old one cannot start while the new one has its ports and its data.
+    fn stop(&mut self, new: &ContainerState) {
+        if new.status.is_up() || new.status == Status::Restarting {
+            let target = Target::Existing(new.id.clone());
+            self.steps.committed(Action::Stop { target, grace: new.config.stop_timeout });
+        }
+    }
 
-/// Removes the new container, and the anonymous volumes that are not the old one's.
-fn remove(new: &ContainerState, old: &ContainerState, steps: &mut Steps) {
-    let is_kept = |volume: &VolumeName| old.volumes.values().any(|kept| kept == volume);
-    steps.committed(Action::Remove { target: Target::Existing(new.id.clone()) });
-    for (_, volume) in new.anonymous_volumes().filter(|(_, volume)| !is_kept(volume)) {
-        steps.committed(Action::RemoveVolume { volume: volume.clone() });
+    fn put_back(&mut self, old: &ContainerState, new: &ContainerState) -> ContainerState {
+        self.steps.committed(Action::Rename { target: Target::Existing(old.id.clone()), to: self.name.clone() });
+        self.revive(ContainerState { name: self.name.clone(), ..old.clone() }, new)
+    }
+
+    /// Gives the old one back the restart policy that it lost while it was set aside, and starts it where
+    /// it is wanted up. One that cannot start any more must not keep a better one from being made.
+    fn revive(&mut self, mut old: ContainerState, new: &ContainerState) -> ContainerState {
+        let target = Target::Existing(old.id.clone());
+        let lost = new.owner.restart.filter(|policy| Some(*policy) != old.config.restart);
+        if let Some(policy) = lost.filter(|_| self.context.engine.features.can_update("restart")) {
+            let update = ContainerUpdate { restart: Some(policy), ..ContainerUpdate::default() };
+            self.steps.committed(Action::Update { target: target.clone(), update: Box::new(update) });
+            old.config.restart = Some(policy);
+        }
+        if self.wants_it_up && !old.status.is_up() {
+            self.steps.committed(Action::Revive { target });
+            self.revived = true;
+            old.status = Status::Running;
+            old.exit = None;
+        }
+        old
+    }
+
+    /// Removes the new container, and the anonymous volumes that are not the old one's.
+    fn remove(&mut self, new: &ContainerState, old: &ContainerState) {
+        let is_kept = |volume: &VolumeName| old.volumes.values().any(|kept| kept == volume);
+        self.steps.committed(Action::Remove { target: Target::Existing(new.id.clone()), only_named: None });
+        for (_, volume) in new.anonymous_volumes().filter(|(_, volume)| !is_kept(volume)) {
+            self.steps.committed(Action::RemoveVolume { volume: volume.clone() });
+        }
     }
 }
 

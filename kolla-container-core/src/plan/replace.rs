@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::container::Subject;
-use super::step::{Action, Cause, Steps, Target};
+use super::step::{Action, Cause, Replaced, Steps, Target};
 use super::{Effect, Goal};
 use crate::name::{ContainerName, VolumeName};
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, NetworkMode, ReplaceOrder, RestartPolicy, Volume};
@@ -72,7 +72,7 @@ impl Subject<'_> {
             Action::Create {
                 name: name.clone(),
                 spec: Box::new(spec),
-                replaces: old.map(|old| old.id.clone()),
+                replaces: old.map(|old| Replaced { id: old.id.clone(), restart: self.policy_to_lose(old) }),
                 inherits,
             },
             [Action::Discard { keep }],
@@ -141,7 +141,8 @@ impl Subject<'_> {
             }
         }
         if old.config.auto_remove != Some(true) || !is_up(old) {
-            steps.committed(Action::Remove { target: Target::Existing(old.id.clone()) });
+            let target = Target::Existing(old.id.clone());
+            steps.committed(Action::Remove { target, only_named: Some(self.name.previous()) });
         }
         self.take(steps, Effect::Replaced);
     }
@@ -158,37 +159,43 @@ impl Subject<'_> {
     /// Stops the old container and gives it the name under which it can be brought back.
     fn set_aside(&mut self, old: &ContainerState, steps: &mut Steps) {
         let target = || Target::Existing(old.id.clone());
-        if is_up(old) {
-            let vanishes = old.config.auto_remove == Some(true);
-            if vanishes {
-                self.plan
-                    .notes
-                    .push("cannot be undone: the old container removes itself when it stops (auto_remove)".to_owned());
-            }
-            let policy = old.config.restart.filter(|policy| *policy != RestartPolicy::No);
-            if let Some(policy) = policy.filter(|_| !vanishes && self.context.engine.features.can_update("restart")) {
-                let update = |restart| {
-                    let update = ContainerUpdate { restart: Some(restart), ..ContainerUpdate::default() };
-                    Action::Update { target: target(), update: Box::new(update) }
-                };
-                steps.undone_by(update(RestartPolicy::No), [update(policy)]);
-            }
-            if self.unit.is_active() {
-                let name = self.name.clone();
-                steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
-            } else {
-                let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target() });
-                let undo = [Action::Start { target: target() }].into_iter().chain(freeze);
-                steps.undone_by(Action::Stop { target: target(), grace: old.config.stop_timeout }, undo);
-            }
-            if vanishes {
-                return;
-            }
+        let vanishes = is_up(old) && old.config.auto_remove == Some(true);
+        if vanishes {
+            let note = "cannot be undone: the old container removes itself when it stops (auto_remove)";
+            self.plan.notes.push(note.to_owned());
         }
-        steps.undone_by(
-            Action::Rename { target: target(), to: self.name.previous() },
-            [Action::Rename { target: target(), to: self.name.clone() }],
-        );
+        if let Some(policy) = self.policy_to_lose(old) {
+            let update = |restart| {
+                let update = ContainerUpdate { restart: Some(restart), ..ContainerUpdate::default() };
+                Action::Update { target: target(), update: Box::new(update) }
+            };
+            steps.undone_by(update(RestartPolicy::No), [update(policy)]);
+        }
+        let has_unit = self.unit.is_active();
+        if has_unit {
+            // Also where its container is down: the unit may be about to start it again.
+            let name = self.name.clone();
+            steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
+        }
+        if is_up(old) {
+            let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target() });
+            let start = (!has_unit).then(|| Action::Start { target: target() });
+            let undo = start.into_iter().chain(freeze);
+            steps.undone_by(Action::Stop { target: target(), grace: old.config.stop_timeout }, undo);
+        }
+        if !vanishes {
+            steps.undone_by(
+                Action::Rename { target: target(), to: self.name.previous() },
+                [Action::Rename { target: target(), to: self.name.clone() }],
+            );
+        }
+    }
+
+    /// The restart policy that the old container must not have while it is set aside.
+    fn policy_to_lose(&self, old: &ContainerState) -> Option<RestartPolicy> {
+        let can_lose = is_up(old) && old.config.auto_remove != Some(true);
+        let policy = old.config.restart.filter(|policy| *policy != RestartPolicy::No)?;
+        (can_lose && self.context.engine.features.can_update("restart")).then_some(policy)
     }
 
     /// Whether old and new can run side by side; says why not where that was asked for.
@@ -210,9 +217,19 @@ impl Subject<'_> {
             "both would use the host's network"
         } else if has_fixed_ports(wanted) && has_fixed_ports(&old.config) {
             "both would publish fixed ports of the host"
+        } else if matches!(wanted.network.mode, Some(NetworkMode::Container(_))) {
+            "both would use the network of the same container"
         } else if has_fixed_addresses(wanted) && has_fixed_addresses(&old.config) {
             "both would have fixed addresses"
         } else {
+            let is_shared = |name: &&VolumeName| old.volumes.values().any(|there| there == *name);
+            let named = wanted.mounts.iter().flat_map(Mounts::volume_names).filter(is_shared);
+            let shared: BTreeSet<&VolumeName> =
+                named.chain(old.anonymous_volumes().map(|(_, volume)| volume)).collect();
+            if !shared.is_empty() {
+                let shared = crate::text::join(shared, ", ");
+                self.plan.notes.push(format!("for a moment, both the old one and the new one have mounted: {shared}"));
+            }
             return true;
         };
         self.plan.notes.push(format!("the old one is stopped first, although start-first was asked for: {reason}"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::quantity::TimeSpan;
-use crate::spec::{CleanPath, ContainerSpec, Platform, Signal};
+use crate::spec::{CleanPath, ContainerSpec, Platform, RestartPolicy, Signal};
 use crate::state::{ContainerUpdate, Status};
 use crate::violation::FieldPath;
 
@@ -79,7 +79,7 @@ pub enum Action {
         /// What it should be.
         spec: Box<ContainerSpec>,
         /// The container whose place it will take.
-        replaces: Option<ContainerId>,
+        replaces: Option<Replaced>,
         /// Anonymous volumes of that container, by target, which the new one mounts where its image turns
         /// out to declare a volume. Those that it certainly mounts are in `spec`.
         inherits: BTreeMap<CleanPath, VolumeName>,
@@ -134,10 +134,17 @@ pub enum Action {
         /// What changes.
         update: Box<ContainerUpdate>,
     },
+    /// Starts a container that an interrupted run has stopped, if it can be started.
+    Revive {
+        /// Which one.
+        target: Target,
+    },
     /// Removes a container; its volumes stay.
     Remove {
         /// Which one.
         target: Target,
+        /// Only while it has this name: another run may have put it back.
+        only_named: Option<ContainerName>,
     },
     /// Removes the new container with the anonymous volumes that were made for it.
     Discard {
@@ -189,10 +196,19 @@ pub enum Action {
     },
 }
 
+/// What a new container remembers of the one that it replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its id.
+    pub id: ContainerId,
+    /// The restart policy that it loses while it is set aside.
+    pub restart: Option<RestartPolicy>,
+}
+
 impl Action {
-    /// Whether it only looks and waits.
-    pub fn is_read(&self) -> bool {
-        matches!(self, Self::Verify { .. } | Self::WaitForExit { .. })
+    /// Whether it can be left at any moment: it only looks and waits, or fetches what nobody uses yet.
+    pub fn can_be_left(&self) -> bool {
+        matches!(self, Self::Verify { .. } | Self::WaitForExit { .. } | Self::PullImage { .. })
     }
 }
 
@@ -214,7 +230,8 @@ impl fmt::Display for Action {
                 let fields = crate::diff::stated_fields(&update.as_spec());
                 write!(f, "update {} of {target} in place", fields.join(" and "))
             }
-            Self::Remove { target } => write!(f, "remove {target}"),
+            Self::Revive { target } => write!(f, "start {target} again"),
+            Self::Remove { target, .. } => write!(f, "remove {target}"),
             Self::Discard { .. } => write!(f, "remove {}", Target::New),
             Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and well"),
             Self::Verify { target, healthy: false, .. } => write!(f, "verify that {target} stays up"),

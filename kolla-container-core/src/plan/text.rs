@@ -151,7 +151,8 @@ impl ContainerPlan {
                 let fields = stated_fields(&update.as_spec());
                 format!("update {}{} in place", fields.join(" and "), who(target).replacen(' ', " of ", 1))
             }
-            Action::Remove { target } => format!("remove{}", who(target)),
+            Action::Revive { target } => format!("start{} again", who(target)),
+            Action::Remove { target, .. } => format!("remove{}", who(target)),
             Action::Discard { .. } => format!("remove{}", who(&Target::New)),
             Action::Verify { healthy: true, .. } => "verify that it stays up and well".to_owned(),
             Action::Verify { .. } => "verify that it stays up".to_owned(),

@@ -17,6 +17,8 @@ pub(super) struct Unit<'a> {
     pub(super) there: Option<&'a UnitState>,
     /// Its text as it should be; `None` where the container is not supervised.
     pub(super) wanted: Option<String>,
+    /// Whether it was stopped to clear away what an interrupted run left behind.
+    pub(super) was_stopped: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -37,7 +39,9 @@ impl<'a> Unit<'a> {
                     stop_timeout: spec.stop_timeout,
                 })
             });
-        Self { there, wanted }
+        // A foreign unit of that name is nobody's business where no unit is wanted.
+        let there = there.filter(|unit| unit.ours || wanted.is_some());
+        Self { there, wanted, was_stopped: false }
     }
 
     /// Whether a supervisor starts and stops the container.
@@ -47,7 +51,7 @@ impl<'a> Unit<'a> {
 
     /// Whether the container was started by its unit, or is being.
     pub(super) fn is_active(&self) -> bool {
-        self.there.is_some_and(|unit| matches!(unit.active, Active::Active | Active::Activating))
+        !self.was_stopped && self.there.is_some_and(|unit| matches!(unit.active, Active::Active | Active::Activating))
     }
 
     /// Why the unit may not be touched, if so.

@@ -13,10 +13,10 @@ use super::Reconciler;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId};
-use crate::plan::{Freshness, Goals, Leftovers, Needs, Observation, Plan};
+use crate::plan::{Freshness, Goal, Goals, Leftovers, Needs, Observation, Plan};
 use crate::runtime::Runtime;
 use crate::spec::{ConfigCheck, ContainerSpec, Deploy};
-use crate::state::{ContainerFilter, ContainerState, ContainerSummary, Exec, Status};
+use crate::state::{ContainerFilter, ContainerState, ContainerSummary, Exec, ImageState, Status};
 
 /// How long something that passes by itself is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,7 +40,20 @@ pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Ob
     )
     .await?;
     seen.containers = containers;
-    seen.images = images;
+    for (image, found) in images {
+        match found {
+            Ok(found) => {
+                seen.images.insert(image, found);
+            }
+            // Only those who want this image cannot be planned.
+            Err(error) => {
+                let is_wanted = |goal: &Goal| goal.spec().is_some_and(|spec| spec.image.as_ref() == Some(&image));
+                for (name, _) in goals.iter().filter(|(_, goal)| is_wanted(goal)) {
+                    seen.containers.insert(name.clone(), Err(error.clone()));
+                }
+            }
+        }
+    }
     look_at_leftovers(&leftovers, goals, &mut seen, reconciler).await?;
     look_at_used_images(&mut seen, reconciler).await?;
     look_at_units(goals, &mut seen, reconciler).await?;
@@ -65,15 +78,7 @@ async fn containers(
         let state = settled(&name, runtime).await;
         (name, state)
     });
-    let mut containers = BTreeMap::new();
-    for (name, state) in looks.await {
-        match state {
-            // Nobody to talk to concerns all of them.
-            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => return Err(error),
-            state => containers.insert(name, state),
-        };
-    }
-    Ok(containers)
+    looks.await.into_iter().map(|(name, state)| Ok((name, alone(state)?))).collect()
 }
 
 /// A container once it is not on its way to another state.
@@ -90,18 +95,25 @@ async fn settled(name: &ContainerName, runtime: &dyn Runtime) -> Result<Option<C
     }
 }
 
+/// The images that names stand for. One that cannot be looked at fails alone, nobody to talk to all.
 async fn wanted(
     images: BTreeSet<ImageRef>,
     reconciler: &Reconciler,
-) -> Result<BTreeMap<ImageRef, Option<crate::state::ImageState>>> {
+) -> Result<Vec<(ImageRef, Result<Option<ImageState>>)>> {
     let runtime = reconciler.runtime.as_ref();
-    each(images, reconciler.jobs, async |image| {
-        let found = runtime.image(&image).await?;
-        Ok((image, found))
-    })
-    .await
-    .into_iter()
-    .collect()
+    let looks = each(images, reconciler.jobs, async |image| {
+        let found = runtime.image(&image).await;
+        (image, found)
+    });
+    looks.await.into_iter().map(|(image, found)| Ok((image, alone(found)?))).collect()
+}
+
+/// A failure that concerns one thing only; one that concerns all is an error for all.
+fn alone<T>(outcome: Result<T>) -> Result<Result<T>> {
+    match outcome {
+        Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Denied) => Err(error),
+        outcome => Ok(outcome),
+    }
 }
 
 /// Everything that a replacement could have left behind, of whichever container: one request.
@@ -116,36 +128,63 @@ async fn look_at_leftovers(
     seen: &mut Observation,
     reconciler: &Reconciler,
 ) -> Result<()> {
-    let runtime = reconciler.runtime.as_ref();
-    for (name, goal) in goals {
-        let look = async |wanted: ContainerName| {
-            let is_listed = listed.iter().any(|summary| summary.name == wanted);
-            if is_listed { runtime.container(&wanted).await } else { Ok(None) }
-        };
-        let mut leftovers = Leftovers {
-            next: look(name.next()).await?,
-            previous: look(name.previous()).await?,
-            ..Leftovers::default()
-        };
-        if leftovers.next.is_none() && leftovers.previous.is_none() {
-            continue;
+    let listed: BTreeSet<&ContainerName> = listed.iter().map(|summary| &summary.name).collect();
+    let interrupted =
+        goals.iter().filter(|(name, _)| listed.contains(&name.next()) || listed.contains(&name.previous()));
+    let looks = each(interrupted, reconciler.jobs, async |(name, goal)| {
+        (name.clone(), leftovers(name, goal, seen.container(name), reconciler).await)
+    });
+    for (name, look) in looks.await {
+        match alone(look)? {
+            Ok(leftovers) => {
+                seen.leftovers.insert(name, leftovers);
+            }
+            Err(error) => {
+                seen.containers.insert(name, Err(error));
+            }
         }
-        if let (None, Some(next)) = (&leftovers.previous, &leftovers.next)
-            && let Some(replaced) = &next.owner.replaces
-        {
-            leftovers.replaced_is_gone = runtime.container_by_id(replaced).await?.is_none();
-        }
-        if let (None, Some(_), Some(new)) = (&leftovers.next, &leftovers.previous, seen.container(name)) {
-            let default = Deploy::default();
-            let deploy = goal.spec().map_or(&default, |spec| &spec.deploy);
-            let deadline = deploy.settle_time().saturating_add(deploy.deadlines.healthy());
-            let verification = crate::apply::verify(runtime, &new.id, true, deploy.settle_time());
-            let runs = matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())));
-            leftovers.verified = runs || !goal.wants_it_up();
-        }
-        seen.leftovers.insert(name.clone(), leftovers);
     }
     Ok(())
+}
+
+async fn leftovers(
+    name: &ContainerName,
+    goal: &Goal,
+    there: Option<&ContainerState>,
+    reconciler: &Reconciler,
+) -> Result<Leftovers> {
+    let runtime = reconciler.runtime.as_ref();
+    let next = runtime.container(&name.next()).await?;
+    let previous = runtime.container(&name.previous()).await?;
+    let mut leftovers = Leftovers { next, previous, ..Leftovers::default() };
+    match (there, &leftovers.next, &leftovers.previous) {
+        (_, Some(next), None) => {
+            if let Some(replaced) = &next.owner.replaces {
+                leftovers.replaced_is_gone = runtime.container_by_id(replaced).await?.is_none();
+            }
+        }
+        (Some(new), None, Some(_)) => leftovers.verified = verifies(new, goal, reconciler).await,
+        _ => {}
+    }
+    Ok(leftovers)
+}
+
+/// Whether a new container that is in place already is as well as its own run would have wanted it.
+async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) -> bool {
+    let is_at_work = new.owner.until.is_some_and(|until| until > (reconciler.now)());
+    match &new.status {
+        // That run freezes it last of all.
+        Status::Paused => return true,
+        // What was never started, or has ended, needs no watching; what nobody may touch, neither.
+        Status::Running if reconciler.take_over || !is_at_work => {}
+        _ => return false,
+    }
+    let default = Deploy::default();
+    let deploy = goal.spec().map_or(&default, |spec| &spec.deploy);
+    let patience = if new.config.healthcheck.is_active() { deploy.deadlines.healthy() } else { Duration::ZERO };
+    let deadline = deploy.settle_time().saturating_add(deploy.deadlines.request()).saturating_add(patience);
+    let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, true, deploy.settle_time());
+    matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())))
 }
 
 async fn look_at_used_images(seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
@@ -163,25 +202,38 @@ async fn look_at_used_images(seen: &mut Observation, reconciler: &Reconciler) ->
         .collect();
     seen.used_images = known;
     let looks = each(used, reconciler.jobs, async |id| {
-        let image = runtime.image_by_id(&id).await?;
-        Ok::<_, Error>((id, image))
+        let image = runtime.image_by_id(&id).await;
+        (id, image)
     });
-    for look in looks.await {
-        let (id, image) = look?;
-        seen.used_images.insert(id, image);
+    for (id, look) in looks.await {
+        match alone(look)? {
+            Ok(image) => {
+                seen.used_images.insert(id, image);
+            }
+            Err(error) => {
+                for state in seen.containers.values_mut() {
+                    if matches!(state, Ok(Some(container)) if container.image_id == id) {
+                        *state = Err(error.clone());
+                    }
+                }
+            }
+        }
     }
     Ok(())
 }
 
 async fn look_at_units(goals: &Goals, seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
     let Some(supervisor) = reconciler.supervisor.as_deref() else { return Ok(()) };
-    let looks = each(goals.iter(), reconciler.jobs, async |(name, _)| {
-        let unit = supervisor.unit(name).await?;
-        Ok::<_, Error>((name.clone(), unit))
-    });
-    for look in looks.await {
-        let (name, unit) = look?;
-        seen.units.insert(name, unit);
+    let looks = each(goals.iter(), reconciler.jobs, async |(name, _)| (name.clone(), supervisor.unit(name).await));
+    for (name, look) in looks.await {
+        match alone(look)? {
+            Ok(unit) => {
+                seen.units.insert(name, unit);
+            }
+            Err(error) => {
+                seen.containers.insert(name, Err(error));
+            }
+        }
     }
     Ok(())
 }
@@ -191,17 +243,21 @@ async fn give_names(seen: &mut Observation, leftovers: &[ContainerSummary], reco
     let states = seen.containers.iter().filter_map(|(name, state)| Some((name, state.as_ref().ok()?.as_ref()?)));
     let mut names: BTreeMap<ContainerId, ContainerName> =
         states.clone().map(|(name, state)| (state.id.clone(), name.clone())).collect();
-    names.extend(leftovers.iter().map(|summary| (summary.id.clone(), summary.name.clone())));
+    names.extend(leftovers.iter().map(|summary| {
+        // A container that was set aside and will be put back is, to who has joined it, what it was.
+        let base = seen.leftovers.iter().find(|(name, leftovers)| {
+            name.previous() == summary.name && !leftovers.verified && leftovers.previous.is_some()
+        });
+        (summary.id.clone(), base.map_or_else(|| summary.name.clone(), |(name, _)| name.clone()))
+    }));
     let unknown: BTreeSet<ContainerId> =
         states.flat_map(|(_, state)| ids_in(state)).filter(|id| !names.contains_key(id)).collect();
     names.extend(look_up(unknown, reconciler).await?);
-    for state in seen.containers.values_mut().filter_map(|state| state.as_mut().ok()?.as_mut()) {
+    let containers = seen.containers.values_mut().filter_map(|state| state.as_mut().ok()?.as_mut());
+    let leftovers = seen.leftovers.values_mut().flat_map(|leftovers| [&mut leftovers.next, &mut leftovers.previous]);
+    for state in containers.chain(leftovers.flatten()) {
         state.name_references(&names);
-    }
-    for leftovers in seen.leftovers.values_mut() {
-        for state in [&mut leftovers.next, &mut leftovers.previous].into_iter().flatten() {
-            state.name_references(&names);
-        }
+        state.conceal_declared_secrets();
     }
     Ok(())
 }
@@ -227,6 +283,7 @@ async fn look_up(ids: BTreeSet<ContainerId>, reconciler: &Reconciler) -> Result<
 pub(super) async fn with_names(mut container: ContainerState, reconciler: &Reconciler) -> Result<ContainerState> {
     let names = look_up(ids_in(&container).into_iter().collect(), reconciler).await?;
     container.name_references(&names);
+    container.conceal_declared_secrets();
     Ok(container)
 }
 

@@ -6,6 +6,7 @@ use super::{
     ContainerSpec, Deploy, DeviceRequest, HealthTest, Healthcheck, Logging, Mount, NamespaceMode, Namespaces, Network,
     NetworkMode, Resources, RestartPolicy, Security,
 };
+use crate::name::VolumeName;
 use crate::quantity::{Cpus, Limit, TimeSpan};
 use crate::violation::{FieldPath, Violations};
 
@@ -114,6 +115,12 @@ fn mounts(spec: &ContainerSpec, wrong: &mut Violations) {
         let path = FieldPath::from("mounts").key(target);
         match mount {
             Mount::Volume(volume) => {
+                if volume.name.as_ref().is_some_and(VolumeName::is_anonymous) {
+                    wrong.add(
+                        path.clone(),
+                        "64 hexadecimal digits are the name of an anonymous volume: give it another name",
+                    );
+                }
                 if let Some(subpath) = &volume.subpath {
                     if volume.name.is_none() {
                         wrong.add(path.clone(), "a new anonymous volume has no subpath: name the volume");

@@ -20,7 +20,7 @@ pub use self::status::{ExitStatus, Health, Status};
 pub use self::volume::{VolumeState, VolumeToCreate};
 
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId, NetworkName, VolumeName};
-use crate::spec::{CleanPath, ContainerSpec, Mount, Ports};
+use crate::spec::{CleanPath, ContainerSpec, Environment, Mount, Ports, Variable};
 use crate::timestamp::Timestamp;
 
 /// A container as an engine reports it.
@@ -67,6 +67,18 @@ impl ContainerState {
         };
         self.joined = self.joined.iter().map(name).collect();
         self.config.map_references(name);
+    }
+
+    /// Hides the values of variables that were declared secret when it was made.
+    pub(crate) fn conceal_declared_secrets(&mut self) {
+        let Some(Environment(variables)) = &mut self.config.environment else { return };
+        for name in &self.owner.secrets {
+            if let Some(variable) = variables.get_mut(name)
+                && let Some(value) = variable.value()
+            {
+                *variable = Variable::Secret(value.to_owned());
+            }
+        }
     }
 
     /// The anonymous volumes of its own that it has mounted, by target; not those of a container whose

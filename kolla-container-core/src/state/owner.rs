@@ -1,13 +1,15 @@
 //! What our own labels say of a container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::name::ContainerId;
-use crate::spec::{ContainerSpec, LABEL_NAMESPACE, TextMap};
+use crate::spec::{ContainerSpec, LABEL_NAMESPACE, RestartPolicy, TextMap};
 use crate::timestamp::Timestamp;
 
 const REPLACES: &str = "replaces";
 const UNTIL: &str = "until";
+const RESTART: &str = "restart";
+const SECRETS: &str = "secrets";
 
 /// What the labels below `io.kolla-container.` say; backends take them out of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,11 @@ pub struct Owner {
     pub replaces: Option<ContainerId>,
     /// Until when the run that made it may still be at work on it (`io.kolla-container.until`).
     pub until: Option<Timestamp>,
+    /// The restart policy of that container, which it lost while it was set aside
+    /// (`io.kolla-container.restart`).
+    pub restart: Option<RestartPolicy>,
+    /// The variables whose values were declared secret (`io.kolla-container.secrets`).
+    pub secrets: BTreeSet<String>,
     /// Labels of ours that this version does not know, without the namespace.
     pub others: BTreeMap<String, String>,
 }
@@ -26,12 +33,18 @@ impl Owner {
         let mut owner = Self::default();
         labels.retain(|key, value| {
             let Some(key) = key.strip_prefix(LABEL_NAMESPACE) else { return true };
-            match (key, value.parse(), value.parse()) {
-                (REPLACES, Ok(id), _) => owner.replaces = Some(id),
-                (UNTIL, _, Ok(moment)) => owner.until = Some(moment),
-                _ => {
-                    owner.others.insert(key.to_owned(), value.clone());
+            let known = match key {
+                REPLACES => value.parse().map(|id| owner.replaces = Some(id)).is_ok(),
+                UNTIL => value.parse().map(|moment| owner.until = Some(moment)).is_ok(),
+                RESTART => value.parse().map(|policy| owner.restart = Some(policy)).is_ok(),
+                SECRETS => {
+                    owner.secrets.extend(value.split(',').map(str::to_owned));
+                    true
                 }
+                _ => false,
+            };
+            if !known {
+                owner.others.insert(key.to_owned(), value.clone());
             }
             false
         });
@@ -42,10 +55,14 @@ impl Owner {
     pub fn labels(&self) -> BTreeMap<String, String> {
         let replaces = self.replaces.as_ref().map(|id| (REPLACES.to_owned(), id.to_string()));
         let until = self.until.map(|moment| (UNTIL.to_owned(), moment.to_string()));
+        let restart = self.restart.map(|policy| (RESTART.to_owned(), policy.to_string()));
+        let secrets = (!self.secrets.is_empty()).then(|| (SECRETS.to_owned(), crate::text::join(&self.secrets, ",")));
         let others = self.others.iter().map(|(key, value)| (key.clone(), value.clone()));
         replaces
             .into_iter()
             .chain(until)
+            .chain(restart)
+            .chain(secrets)
             .chain(others)
             .map(|(key, value)| (format!("{LABEL_NAMESPACE}{key}"), value))
             .collect()
@@ -71,6 +88,8 @@ mod tests {
         let owner = Owner {
             replaces: Some("ab".repeat(32).parse().unwrap()),
             until: Some("2026-11-21T03:27:37Z".parse().unwrap()),
+            restart: Some(RestartPolicy::OnFailure(Some(3))),
+            secrets: BTreeSet::from(["A".to_owned(), "B".to_owned()]),
             others: BTreeMap::from([("later".to_owned(), "x".to_owned())]),
         };
         let mut labels = owner.labels();

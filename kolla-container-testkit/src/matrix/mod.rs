@@ -292,3 +292,58 @@ async fn furnish(h: &Harness, row: &Row) -> Places {
     }
     places
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kolla_container_core::diff::field_names;
+
+    use super::*;
+
+    #[test]
+    fn no_field_lacks_a_row_and_no_row_lacks_a_field() {
+        let rows: BTreeSet<&str> = rows().iter().map(|row| row.field).collect();
+
+        assert_eq!(rows, field_names().into_iter().collect());
+    }
+
+    #[test]
+    fn no_two_rows_have_the_same_name() {
+        let names: Vec<String> = rows().iter().map(Row::name).collect();
+        let different: BTreeSet<&String> = names.iter().collect();
+
+        assert_eq!(different.len(), names.len());
+    }
+
+    /// What can be changed in place has a row for each way that a remedy can go.
+    #[test]
+    fn a_limit_is_set_and_taken_away_and_changed() {
+        let ways = |field: &str, cure: Cure| rows().iter().filter(|row| row.field == field && row.cure == cure).count();
+        let updated: BTreeSet<&str> =
+            rows().iter().filter(|row| row.cure == Cure::Update).map(|row| row.field).collect();
+
+        assert_eq!(updated.len(), 12);
+        for field in updated {
+            assert!(ways(field, Cure::Update) > 0, "{field}");
+            let is_always_updated = matches!(field, "restart" | "resources.memory_swap");
+            assert_eq!(ways(field, Cure::Recreate) > 0, !is_always_updated, "{field}");
+        }
+    }
+
+    #[test]
+    fn each_value_of_a_row_is_a_spec_and_they_differ() {
+        let places = ["plain", "other_image", "alias", "furnished", "other", "network", "volume"];
+        let places = places.iter().chain(&["second_network", "second_volume"]).fold(Places::none(), |all, place| {
+            all.with(place, place.replace('_', "-"))
+        });
+        let places = places.with("port", "20080");
+
+        for row in rows() {
+            let read = |written| ContainerSpec::from_value(places.fill(&written));
+            let (before, after) = (read(row.before()).unwrap(), read(row.after()).unwrap());
+
+            assert_ne!(before, after, "{}", row.name());
+        }
+    }
+}
