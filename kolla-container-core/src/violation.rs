@@ -92,6 +92,11 @@ impl Violations {
         self.0.push(Violation { path: path.into(), message: message.into() });
     }
 
+    /// Adds all of `others`.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Adds all of `others`, their paths below `parent`.
     pub fn add_below(&mut self, parent: &FieldPath, others: Self) {
         self.0.extend(

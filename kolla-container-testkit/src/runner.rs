@@ -240,7 +240,8 @@ mod tests {
         let case = Case::new("group::fails", |h| {
             Box::pin(async move {
                 let volume = h.make_volume("data").await;
-                let id = h.start(&h.name("web"), &h.spec(json!({"mounts": [format!("{volume}:/data"), "/more"]}))).await;
+                let id =
+                    h.start(&h.name("web"), &h.spec(json!({"mounts": [format!("{volume}:/data"), "/more"]}))).await;
                 h.runtime().pause_container(&id).await.unwrap();
                 panic!("on purpose");
             })

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kolla_container_core::diff::field_names;
 use kolla_container_core::dialect::kolla::{Host, read_document};
+use kolla_container_core::diff::field_names;
 use kolla_container_core::memory::{ImageTemplate, MemoryEngine, MemorySupervisor};
 use kolla_container_core::plan::Effect;
 use kolla_container_core::spec::NamespaceMode;
@@ -218,9 +218,7 @@ fn derive(config: &mut ContainerSpec, stated: &ContainerSpec) {
 fn is_compared(field: &str, config: &ContainerSpec) -> bool {
     let key_of_a_check = field.starts_with("healthcheck.") && field != "healthcheck.test";
     let shared_memory_of_the_host = field == "resources.shm_size" && config.namespaces.ipc == Some(NamespaceMode::Host);
-    !UNKNOWABLE.contains(&field)
-        && !(key_of_a_check && !config.healthcheck.is_active())
-        && !shared_memory_of_the_host
+    !UNKNOWABLE.contains(&field) && !(key_of_a_check && !config.healthcheck.is_active()) && !shared_memory_of_the_host
 }
 
 #[tokio::test(start_paused = true)]

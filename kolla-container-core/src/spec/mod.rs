@@ -198,7 +198,7 @@ impl ContainerSpec {
         match spec {
             Some(spec) if wrong.is_empty() => Ok(spec),
             spec => {
-                wrong.add_unrelated(spec.map(|spec| spec.validate()).unwrap_or_default());
+                wrong.add_unrelated(spec.map(|spec| validate::validate_all_but_image(&spec)).unwrap_or_default());
                 Err(wrong)
             }
         }

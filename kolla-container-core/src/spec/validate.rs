@@ -18,6 +18,13 @@ pub(super) fn validate(spec: &ContainerSpec) -> Violations {
     if spec.image.is_none() {
         wrong.add("image", "is missing: it is the one field that must be stated");
     }
+    wrong.append(validate_all_but_image(spec));
+    wrong
+}
+
+/// What is wrong with a spec of which only a part could be read.
+pub(super) fn validate_all_but_image(spec: &ContainerSpec) -> Violations {
+    let mut wrong = Violations::none();
     command(spec, &mut wrong);
     environment(spec, &mut wrong);
     identity(spec, &mut wrong);

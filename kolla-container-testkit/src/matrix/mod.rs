@@ -334,9 +334,10 @@ mod tests {
     #[test]
     fn each_value_of_a_row_is_a_spec_and_they_differ() {
         let places = ["plain", "other_image", "alias", "furnished", "other", "network", "volume"];
-        let places = places.iter().chain(&["second_network", "second_volume"]).fold(Places::none(), |all, place| {
-            all.with(place, place.replace('_', "-"))
-        });
+        let places = places
+            .iter()
+            .chain(&["second_network", "second_volume"])
+            .fold(Places::none(), |all, place| all.with(place, place.replace('_', "-")));
         let places = places.with("port", "20080");
 
         for row in rows() {

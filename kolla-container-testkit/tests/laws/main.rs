@@ -2,6 +2,7 @@
 //! interruption at every call.
 
 mod interruption;
+mod late;
 mod moments;
 mod properties;
 mod specs;

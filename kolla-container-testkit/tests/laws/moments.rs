@@ -18,14 +18,14 @@ use crate::world::{World, goals, in_time, spec};
 
 /// Looks after each call how many containers of the subject are up.
 #[derive(Debug)]
-struct Witness {
+pub(crate) struct Witness {
     engine: MemoryEngine,
     most: AtomicUsize,
     fewest: AtomicUsize,
 }
 
 impl Witness {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         Self { engine: world.engine.clone(), most: AtomicUsize::new(0), fewest: AtomicUsize::new(usize::MAX) }
     }
 
@@ -37,7 +37,7 @@ impl Witness {
         self.fewest.fetch_min(up, Ordering::SeqCst);
     }
 
-    fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
 

@@ -62,7 +62,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         wanted: Wanted,
     },
-    /// Make the containers what the files say, and watch that they stay up
+    /// Show the plan, make the containers what the files say, and watch that they stay up
     ///
     /// Each new container is made and its image fetched before the old one is touched; when it does not stay up, the
     /// old one is put back. A failure of one container does not keep the others from being dealt with. The first

@@ -129,6 +129,11 @@ fn code(plan: &Plan) -> u8 {
 }
 
 async fn apply(plan: &Plan, command: &Command, reconciler: Reconciler, stop: &StopSignal) -> Result<ExitCode, Failure> {
+    let json = command.common().json;
+    if !json && !plan.is_empty() {
+        output::plan(plan, reconciler.runtime().engine(), command.name(), json)?;
+        output::print("\n")?;
+    }
     let progress = Arc::new(Progress::of(plan));
     let interrupts = Interrupts::listen().map_err(|error| {
         Failure::Because(Error::new(ErrorKind::EngineFailed, "listen for", "Ctrl-C").because(error))
@@ -141,7 +146,7 @@ async fn apply(plan: &Plan, command: &Command, reconciler: Reconciler, stop: &St
     };
     progress.finish();
     let Some(report) = report else { return Ok(ExitCode::from(INTERRUPTED)) };
-    output::report(&report, reconciler.runtime().engine(), command.name(), command.common().json)?;
+    output::report(&report, reconciler.runtime().engine(), command.name(), json)?;
     Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
