@@ -62,7 +62,7 @@ impl Shown {
 
 /// A word as a shell would need it, except that our own mark for a secret stays readable.
 fn quoted(word: &str) -> String {
-    if word.contains(HIDDEN) {
+    if word.contains(HIDDEN) && !word.contains(char::is_whitespace) {
         return word.to_owned();
     }
     shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), std::borrow::Cow::into_owned)
@@ -100,6 +100,20 @@ mod tests {
     fn a_named_secret_is_hidden_whole() {
         assert_eq!(Shown::named("DB_PASSWORD", "hunter2").to_string(), "(secret)");
         assert_eq!(Shown::named("DB_HOST", "db").to_string(), "db");
+    }
+
+    #[test]
+    fn a_command_line_shows_its_words_without_their_secrets() {
+        for (argv, shown) in [
+            (vec!["mysqld", "--password=two words"], "mysqld --password=(secret)"),
+            (vec!["sh", "-c", "mysql --password='a b' -e x"], "sh -c 'mysql --password=(secret) -e x'"),
+            (
+                vec!["healthcheck_curl", "http://192.0.2.11:5000/healthcheck"],
+                "healthcheck_curl http://192.0.2.11:5000/healthcheck",
+            ),
+        ] {
+            assert_eq!(Shown::argv(argv).to_string(), shown);
+        }
     }
 
     #[test]

@@ -12,8 +12,11 @@ pub struct ParseError(String);
 
 impl ParseError {
     /// An error that says `message`: lower case, no full stop, with what would be right.
+    ///
+    /// A message may quote the text: passwords in URLs and values assigned to secret names are taken
+    /// out of it.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self(crate::secret::redact(&message.into()))
     }
 }
 
@@ -105,4 +108,25 @@ pub(crate) fn join<T: fmt::Display>(items: impl IntoIterator<Item = T>, separato
         joined.push_str(&item.to_string());
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_hides_what_is_secret_in_the_text_that_it_quotes() {
+        for (text, shown) in [
+            ("PASSWORD=hunter2", r#""PASSWORD=(secret)" is wrong"#),
+            ("x --password 'hun ter2' y", r#""x --password (secret) y" is wrong"#),
+            ("x --password=\"hun ter2\" y", r#""x --password=(secret) y" is wrong"#),
+            ("set -e\nTOKEN=hunter2 y", r#""set -e\nTOKEN=(secret) y" is wrong"#),
+            ("{\"password\": \"hun\\\"ter2\", \"x\": 1}", r#""{\"password\": (secret), \"x\": 1}" is wrong"#),
+            ("a://u:hunter2@h", r#""a://u:(secret)@h" is wrong"#),
+            // Nothing says that this is a secret.
+            ("PASSWORD hunter2", r#""PASSWORD hunter2" is wrong"#),
+        ] {
+            assert_eq!(ParseError::new(format!("{text:?} is wrong")).to_string(), shown);
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::secret::redact;
+
 /// Where in a spec something is: `resources.memory`, `mounts[/data]`, `environment[TZ]`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPath(String);
@@ -13,25 +15,24 @@ impl FieldPath {
         Self::default()
     }
 
-    /// The field `name` of what this path names.
+    /// The field `name` of what this path names. What is secret in the name is hidden: it is as the user
+    /// wrote it.
     #[must_use]
     pub fn field(&self, name: &str) -> Self {
-        if self.0.is_empty() { Self(name.to_owned()) } else { Self(format!("{}.{name}", self.0)) }
+        self.join(&Self(redact(name)))
     }
 
-    /// The entry `key` of the map or list that this path names.
+    /// The entry `key` of the map or list that this path names. What is secret in the key is hidden, as
+    /// in `environment[DB_PASSWORD=(secret)]`.
     #[must_use]
     pub fn key(&self, key: impl fmt::Display) -> Self {
-        Self(format!("{}[{key}]", self.0))
+        Self(format!("{}[{}]", self.0, redact(&key.to_string())))
     }
 
     /// The path `inner` of what this path names.
     fn join(&self, inner: &Self) -> Self {
-        if inner.0.is_empty() || inner.0.starts_with('[') {
-            Self(format!("{}{}", self.0, inner.0))
-        } else {
-            self.field(&inner.0)
-        }
+        let dot = if self.0.is_empty() || inner.0.is_empty() || inner.0.starts_with('[') { "" } else { "." };
+        Self(format!("{}{dot}{}", self.0, inner.0))
     }
 
     /// The path as text.
@@ -87,9 +88,9 @@ impl Violations {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds one. What is secret in the message is hidden: it may quote what the user wrote.
     pub fn add(&mut self, path: impl Into<FieldPath>, message: impl Into<String>) {
-        self.0.push(Violation { path: path.into(), message: message.into() });
+        self.0.push(Violation { path: path.into(), message: redact(&message.into()) });
     }
 
     /// Adds all of `others`.
@@ -147,3 +148,36 @@ impl fmt::Display for Violations {
 }
 
 impl std::error::Error for Violations {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_hides_what_is_secret_in_a_key() {
+        let environment = FieldPath::from("environment");
+
+        for (path, shown) in [
+            (environment.key("DB_PASSWORD=hunter2"), "environment[DB_PASSWORD=(secret)]"),
+            (environment.key("a://u:hunter2@h"), "environment[a://u:(secret)@h]"),
+            (environment.field("TOKEN=hunter2"), "environment.TOKEN=(secret)"),
+            (FieldPath::root().field("TOKEN=hunter2"), "TOKEN=(secret)"),
+            (environment.key("DB_PASSWORD"), "environment[DB_PASSWORD]"),
+            (FieldPath::from("mounts").key("/run/secrets/token"), "mounts[/run/secrets/token]"),
+            (FieldPath::from("list").key(3).field("x"), "list[3].x"),
+        ] {
+            assert_eq!(path.as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn a_violation_below_another_keeps_its_path_as_it_is() {
+        let mut inner = Violations::none();
+        inner.add(FieldPath::from("environment").key("KEY=hunter2").field("x"), "PASSWORD=hunter2 is wrong");
+
+        let mut outer = Violations::none();
+        outer.add_below(&FieldPath::from("containers").key("db"), inner);
+
+        assert_eq!(outer.to_string(), "containers[db].environment[KEY=(secret)].x: PASSWORD=(secret) is wrong");
+    }
+}
