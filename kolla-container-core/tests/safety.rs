@@ -1,5 +1,5 @@
 //! Stories of containers that could have been lost: each was found by a critical reader, and is told once.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
+#![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;
