@@ -106,7 +106,7 @@ mod tests {
     fn a_command_line_shows_its_words_without_their_secrets() {
         for (argv, shown) in [
             (vec!["mysqld", "--password=two words"], "mysqld --password=(secret)"),
-            (vec!["sh", "-c", "mysql --password='a b' -e x"], "sh -c 'mysql --password=(secret) -e x'"),
+            (vec!["sh", "-c", "mysql --password='a b' -e x"], "sh -c 'mysql --password=(secret)'"),
             (
                 vec!["healthcheck_curl", "http://192.0.2.11:5000/healthcheck"],
                 "healthcheck_curl http://192.0.2.11:5000/healthcheck",

@@ -178,6 +178,6 @@ mod tests {
         let mut outer = Violations::none();
         outer.add_below(&FieldPath::from("containers").key("db"), inner);
 
-        assert_eq!(outer.to_string(), "containers[db].environment[KEY=(secret)].x: PASSWORD=(secret) is wrong");
+        assert_eq!(outer.to_string(), "containers[db].environment[KEY=(secret)].x: PASSWORD=(secret)");
     }
 }

@@ -42,6 +42,7 @@ cases! { "replacement";
     a_joined_container_is_not_replaced_alone;
     a_joined_container_is_not_removed_alone;
     a_container_that_removes_itself_is_replaced_with_a_warning;
+    the_data_of_a_container_that_removed_itself_survives_a_failed_replacement;
     a_restart_policy_is_set_aside_and_comes_back ["update:restart"];
     both_errors_are_reported_when_putting_back_fails_too;
     a_failed_putting_back_is_finished_by_the_next_run;
@@ -455,6 +456,24 @@ async fn a_container_that_removes_itself_is_replaced_with_a_warning(h: &Harness)
     assert!(plan.to_string().contains("cannot be undone"), "{plan}");
     assert_eq!(h.containers().await, ["web"]);
     h.assert_reached(&name, goal()).await;
+}
+
+async fn the_data_of_a_container_that_removed_itself_survives_a_failed_replacement(h: &Harness) {
+    let name = h.name("web");
+    h.reach(&name, Goal::running(numbered(h, 1, json!({"auto_remove": true, "mounts": ["/data"]})))).await;
+    let volume = anonymous(&h.see(&name).await);
+    h.remember_volume(&volume);
+
+    let new = h.spec(json!({"image": h.images().exits_with_volume.to_string()}));
+    let report = h.try_to_reach(&name, Goal::running(new)).await;
+
+    assert!(!report.is_success());
+    assert!(h.runtime().volume(&volume).await.unwrap().is_some());
+    let goals = Goals::one(name.clone(), Goal::running(numbered(h, 2, json!({"mounts": ["/data"]}))));
+    let next = h.reconciler().taking_over(true).reconcile(&goals).await.unwrap();
+    assert!(next.is_success(), "{next}");
+    assert_eq!(anonymous(&h.see(&name).await), volume);
+    assert_eq!(h.containers().await, ["web"]);
 }
 
 async fn a_restart_policy_is_set_aside_and_comes_back(h: &Harness) {

@@ -2,9 +2,11 @@
 //! interruption at every call.
 
 mod interruption;
+mod joined;
 mod late;
 mod moments;
 mod properties;
 mod specs;
 mod together;
+mod transitions;
 mod world;

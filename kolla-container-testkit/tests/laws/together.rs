@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use kolla_container_core::apply::{Event, Listener};
 use kolla_container_core::layer::{Call, Layer, Layered};
 use kolla_container_core::state::Status;
-use kolla_container_core::{ContainerSpec, ErrorKind, Goal, Reconciler, Report, Result, Runtime, StopSignal};
+use kolla_container_core::{ContainerSpec, ErrorKind, Goal, Reconciler, Report, Result, Runtime, StopSignal, Timestamp};
 use kolla_container_testkit::matrix::merge;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -66,6 +66,11 @@ fn yielding(world: &World, seed: u64) -> Reconciler {
     Reconciler::new(Arc::new(Layered::new(engine, Arc::new(Yields::new(seed)))))
 }
 
+/// The moment at which both runs begin, to the nanosecond.
+fn one_moment() -> Timestamp {
+    "2026-11-21T03:27:37.123456789Z".parse().unwrap()
+}
+
 /// Whether a run that lost a race says so: as a conflict, or because what it saw is gone.
 fn lost_the_race(report: &Report) -> bool {
     report.failures().all(|(_, failure)| matches!(failure.error.kind(), ErrorKind::Conflict | ErrorKind::NotFound))
@@ -76,7 +81,7 @@ proptest! {
 
     #[test]
     fn of_two_runs_at_once_one_wins_and_nothing_is_lost(
-        seeds in any::<(u64, u64)>(), same in any::<bool>(), start_first in any::<bool>(),
+        seeds in any::<(u64, u64)>(), same in any::<bool>(), start_first in any::<bool>(), at_once in any::<bool>(),
     ) {
         in_time(async {
             let world = World::new().await;
@@ -85,7 +90,8 @@ proptest! {
             let before = world.subject().await;
             let order = if start_first { self::start_first() } else { json!({}) };
             let wanted = [2, if same { 2 } else { 3 }].map(|number| goals(Goal::running(numbered(number, order.clone()))));
-            let (one, two) = (yielding(&world, seeds.0), yielding(&world, seeds.1));
+            let clock = if at_once { one_moment } else { Timestamp::now };
+            let (one, two) = (yielding(&world, seeds.0).with_clock(clock), yielding(&world, seeds.1).with_clock(clock));
 
             let (one, two) = tokio::join!(one.reconcile(&wanted[0]), two.reconcile(&wanted[1]));
 
