@@ -103,7 +103,7 @@ pub(crate) fn redact(text: &str) -> String {
 fn next_name(text: &str, from: usize) -> Option<(usize, usize)> {
     let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/');
     let rest = text.as_bytes().get(from..)?;
-    let start = from + rest.iter().position(|b| is_part(b))?;
+    let start = from + rest.iter().position(&is_part)?;
     let length = text.as_bytes().get(start..)?.iter().take_while(|b| is_part(b)).count();
     Some((start, start + length))
 }

@@ -41,7 +41,7 @@ impl Subject for Memory {
         let engine: Arc<dyn Runtime> = Arc::new(engine);
         let runtime = match self {
             Self::Plain => engine,
-            Self::Layered => Arc::new(Layered::new(engine, Arc::new(Deadline::new(Duration::from_secs(60))))),
+            Self::Layered => Arc::new(Layered::new(engine, Arc::new(Deadline::new(Duration::from_mins(1))))),
         };
         Ok(Ground { runtime, images, lacks: Features::all() })
     }
@@ -83,7 +83,7 @@ pub fn furnish(engine: &MemoryEngine) -> Images {
         exits_later: load("exits-later", json!({}), Behaviour::exits_after(Duration::from_secs(1), 3)),
         healthy: load("healthy", check(), Behaviour::BecomesHealthy(Duration::from_secs(2))),
         unhealthy: load("unhealthy", check(), Behaviour::BecomesUnhealthy(Duration::from_secs(2))),
-        never_healthy: load("never-healthy", check(), Behaviour::BecomesHealthy(Duration::from_secs(3600))),
+        never_healthy: load("never-healthy", check(), Behaviour::BecomesHealthy(Duration::from_hours(1))),
         fails_to_start: load("fails-to-start", json!({}), Behaviour::FailsToStart("no such program: /no".to_owned())),
         stubborn: load("stubborn", json!({}), Behaviour::IgnoresStop),
         exits_with_volume: load("exits-with-volume", json!({"mounts": ["/data"]}), Behaviour::exits(3)),

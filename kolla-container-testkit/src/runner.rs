@@ -163,7 +163,7 @@ async fn run_inside(case: &Case, subject: &dyn Subject) -> Result<Outcome, Strin
     }
     let harness = Harness::new(ground.runtime, ground.images);
     let limit = match subject.clock() {
-        Clock::Paused => Duration::from_secs(24 * 60 * 60),
+        Clock::Paused => Duration::from_hours(24),
         Clock::Real(limit) => limit,
     };
     let ended = AssertUnwindSafe(tokio::time::timeout(limit, (case.run)(&harness))).catch_unwind().await;

@@ -1,5 +1,7 @@
-//! What kolla-ansible's container workers get wrong, and what happens here: one test for each bug of
-//! reference/kolla.md, section (h), that is a matter of comparing or planning. The numbers are its.
+//! What kolla-ansible's container workers get wrong, and what happens here: one test for each known bug of
+//! theirs that is a matter of comparing or planning, with a number to tell them apart.
+
+#![expect(clippy::unwrap_used, reason = "a failed assertion is what a test is for")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -212,7 +214,7 @@ async fn memory_limits_in_every_spelling_are_compared() {
     for (written, bytes) in [("64mb", 64 << 20), ("0.1g", 107_374_182), ("64M", 64 << 20), ("1g", 1 << 30)] {
         let state = There::plain().is_made_and_stays(json!({"dimensions": {"mem_limit": written}})).await;
 
-        let limit = state.config.resources.memory.unwrap().value().map(|size| size.bytes());
+        let limit = state.config.resources.memory.unwrap().value().map(kolla_container_core::ByteSize::bytes);
         assert_eq!(limit, Some(bytes), "{written}");
     }
 }
@@ -794,7 +796,7 @@ async fn the_log_driver_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_bootstrap_may_take_longer_than_the_client_timeout() {
     let there = There::plain();
-    let slow = template(json!({})).with_behaviour(Behaviour::exits_after(Duration::from_secs(3600), 0));
+    let slow = template(json!({})).with_behaviour(Behaviour::exits_after(Duration::from_hours(1), 0));
     there.engine.load(&image(), slow.with_output("done\n", ""));
     let mut parameters = oneshot();
     parameters["client_timeout"] = json!(120);

@@ -308,7 +308,9 @@ async fn an_absent_goal_removes_once_and_keeps_the_volumes(h: &Harness) {
     let (name, named) = (h.name("web"), h.volume("data"));
     h.reach(&name, Goal::running(h.spec(json!({"mounts": [format!("{named}:/named"), "/anonymous"]})))).await;
     let volumes = h.see(&name).await.volumes;
-    volumes.values().for_each(|volume| h.remember_volume(volume));
+    for volume in volumes.values() {
+        h.remember_volume(volume);
+    }
 
     let report = h.reach(&name, Goal::Absent { volumes: false }).await;
 
@@ -555,8 +557,8 @@ async fn a_network_left_by_others_is_put_right(h: &Harness) {
 
 async fn an_image_whose_name_moved_on_is_one_change(h: &Harness) {
     let (name, image) = (h.name("web"), h.image_name("moving"));
-    let (plain, furnished) = (h.see_image(&h.images().plain).await, h.see_image(&h.images().furnished).await);
-    h.runtime().tag_image(&plain.id, &image).await.unwrap();
+    let (simple, furnished) = (h.see_image(&h.images().plain).await, h.see_image(&h.images().furnished).await);
+    h.runtime().tag_image(&simple.id, &image).await.unwrap();
     h.reach(&name, Goal::running(h.made_from(&image))).await;
     h.runtime().tag_image(&furnished.id, &image).await.unwrap();
 

@@ -164,6 +164,7 @@ impl Places {
     }
 
     /// With `{place}` standing for `text`.
+    #[expect(clippy::needless_pass_by_value, reason = "references and numbers are given alike")]
     pub fn with(mut self, place: &str, text: impl ToString) -> Self {
         self.0.insert(place.to_owned(), Value::String(text.to_string()));
         self

@@ -19,10 +19,7 @@ fn wanted(number: u32) -> Goals {
     [
         (named("z-base"), goal(json!({"environment": {"NUMBER": number}, "mounts": ["/data"]}))),
         (named("b-joiner"), goal(json!({"network": {"mode": "container:z-base"}, "mounts": ["/own"]}))),
-        (
-            named("c-joiner"),
-            goal(json!({"volumes_from": ["z-base"], "namespaces": {"pid": "container:z-base"}})),
-        ),
+        (named("c-joiner"), goal(json!({"volumes_from": ["z-base"], "namespaces": {"pid": "container:z-base"}}))),
         (named("a-joiner"), goal(json!({"namespaces": {"pid": "container:c-joiner"}}))),
         (named("alone"), goal(json!({}))),
     ]
@@ -99,8 +96,7 @@ fn containers_that_have_joined_each_other_are_made_and_replaced_and_removed_toge
             report.containers.iter().filter(|one| one.is_changed()).map(|one| one.name.to_string()).collect();
         assert_eq!(replaced.len(), 4, "{report}");
         assert_all_run(&world, "replaced").await;
-        let absent: Goals =
-            wanted(2).iter().map(|(name, _)| (name.clone(), Goal::Absent { volumes: false })).collect();
+        let absent: Goals = wanted(2).iter().map(|(name, _)| (name.clone(), Goal::Absent { volumes: false })).collect();
         let removed = world.reconciler().reconcile(&absent).await.unwrap();
         assert!(removed.is_success(), "{removed}");
         assert_eq!(world.names().await, ["other"]);

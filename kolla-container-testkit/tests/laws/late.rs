@@ -94,7 +94,7 @@ async fn a_late_run_damages_nothing(late: ContainerSpec, prompt: ContainerSpec, 
             };
             let both = futures_util::future::join(first, second);
             // Who never stalls leaves the other one waiting for ever.
-            let day = std::time::Duration::from_secs(24 * 60 * 60);
+            let day = std::time::Duration::from_hours(24);
             let Ok((first, second)) = tokio::time::timeout(day, both).await else { break };
             stalls += 1;
 

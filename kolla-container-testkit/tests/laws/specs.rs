@@ -3,7 +3,7 @@
 use kolla_container_core::ContainerSpec;
 use kolla_container_core::diff::unsupported;
 use kolla_container_core::memory::MemoryEngine;
-use kolla_container_core::{Runtime, spec::LABEL_NAMESPACE};
+use kolla_container_core::{Cpus, Runtime, spec::LABEL_NAMESPACE};
 use kolla_container_testkit::matrix::{merge, rows};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ fn limits() -> impl Strategy<Value = Value> {
         |(memory, reservation, shares, nanos, pids)| {
             json!({"resources": {
                 "memory": memory, "memory_reservation": reservation, "cpu_shares": shares,
-                "cpus": nanos as f64 / 1e9, "pids_limit": pids,
+                "cpus": Cpus::from_nanos(nanos).to_string(), "pids_limit": pids,
             }})
         },
     )

@@ -9,7 +9,9 @@ use futures_util::future::BoxFuture;
 use kolla_container_core::apply::{Event, Listener};
 use kolla_container_core::layer::{Call, Layer, Layered};
 use kolla_container_core::state::Status;
-use kolla_container_core::{ContainerSpec, ErrorKind, Goal, Reconciler, Report, Result, Runtime, StopSignal, Timestamp};
+use kolla_container_core::{
+    ContainerSpec, ErrorKind, Goal, Reconciler, Report, Result, Runtime, StopSignal, Timestamp,
+};
 use kolla_container_testkit::matrix::merge;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -137,8 +137,7 @@ fn a_run_to_the_end_is_repeated_wherever_it_was_cut() {
                 let world = World::new().await;
                 let done = numbered(1, json!({"image": "localhost/kit/done:1"}));
                 let goal = || Goal::Run(Box::new(done.clone()), kolla_container_core::plan::RunOptions::default());
-                let (reconciler, fault) =
-                    world.faulty(if after { Fault::cut_nth_after(n) } else { Fault::cut_nth(n) });
+                let (reconciler, fault) = world.faulty(if after { Fault::cut_nth_after(n) } else { Fault::cut_nth(n) });
                 drop(reconciler.reconcile(&goals(goal())).await);
                 if !fault.is_cut() {
                     assert!(n > 8, "there were only {n} calls");
