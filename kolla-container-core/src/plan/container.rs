@@ -183,6 +183,9 @@ impl Subject<'_> {
                     [Action::Start { target: target.clone() }],
                 );
                 self.start(&target, &mut steps);
+                if wants_pause {
+                    steps.once(Action::Pause { target });
+                }
                 self.take(steps, Effect::Restarted);
             }
             Status::Running if wants_pause => {
