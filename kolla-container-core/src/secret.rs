@@ -86,24 +86,34 @@ pub(crate) fn redact_argv<'a>(argv: impl IntoIterator<Item = &'a str>) -> Vec<St
 pub(crate) fn redact(text: &str) -> String {
     let text = without_passwords_in_urls(text);
     let mut at = 0;
-    while let Some((start, end)) = next_name(&text, at) {
-        at = end;
-        let Some(value) = text.get(start..end).and_then(|name| value_of(&text, name, start, end)) else { continue };
-        match text.get(value..) {
-            None | Some("") => {}
-            // What was hidden before stays as it is.
-            Some(rest) if rest.starts_with(HIDDEN) => at = value + HIDDEN.len(),
-            Some(_) => return format!("{}{HIDDEN}", text.get(..value).unwrap_or_default()),
+    while let Some(value) = value_in(&text, at) {
+        let (before, rest) = text.split_at_checked(value).unwrap_or((&text, ""));
+        if !rest.is_empty() && !rest.starts_with(HIDDEN) {
+            return format!("{before}{HIDDEN}");
         }
+        // What was hidden before stays as it is.
+        at = value + HIDDEN.len();
     }
     text
+}
+
+/// Where the first value that belongs to a secret name begins.
+fn value_in(text: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some((start, end)) = next_name(text, at) {
+        at = end;
+        if let Some(value) = text.get(start..end).and_then(|name| value_of(text, name, start, end)) {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Where the next word begins and ends that could be a name.
 fn next_name(text: &str, from: usize) -> Option<(usize, usize)> {
     let is_part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/');
     let rest = text.as_bytes().get(from..)?;
-    let start = from + rest.iter().position(&is_part)?;
+    let start = from + rest.iter().position(is_part)?;
     let length = text.as_bytes().get(start..)?.iter().take_while(|b| is_part(b)).count();
     Some((start, start + length))
 }
@@ -119,26 +129,33 @@ fn value_of(text: &str, name: &str, start: usize, end: usize) -> Option<usize> {
     let unquoted = after.trim_start_matches(['\\', '"', '\'', '`']);
     let is_quoted = unquoted.len() < after.len();
     let place = |rest: &str| text.len() - rest.len();
+    if name.starts_with('-') || unescaped.is_some_and(|name| name.starts_with('-')) {
+        // A text that is shown with its escapes has `\n` and `\t` for the white space after a flag.
+        let escaped = unquoted.strip_prefix(['n', 'r', 't']).filter(|_| after.starts_with('\\'));
+        let argument = escaped.unwrap_or(unquoted).trim_start_matches([',', ' ', '\t', '\n', '\\']);
+        if escaped.is_some() || argument.len() < unquoted.len() {
+            let is_flag = argument.strip_prefix(['"', '\'']).unwrap_or(argument).starts_with("--");
+            return (!is_flag).then(|| place(argument));
+        }
+    }
     let rest = unquoted.trim_start_matches([']', ' ', '\t']);
-    let assigned = ["=", "+=", ":="].into_iter().find_map(|sign| rest.strip_prefix(sign));
+    let assigned = ["=", "+=", ":=", "!=", "?="].into_iter().find_map(|sign| rest.strip_prefix(sign));
     if let Some(value) = assigned {
         return Some(place(value.trim_start_matches(['=', '>', ' ', '\t'])));
     }
     let is_upper = name.bytes().any(|b| b.is_ascii_uppercase()) && !name.bytes().any(|b| b.is_ascii_lowercase());
-    let is_opened = text.get(..start).is_some_and(|before| before.ends_with(['"', '\'', '`']));
-    if let Some(value) =
-        unquoted.strip_prefix(':').filter(|value| is_quoted || is_upper || is_opened || opens_quote(value))
-    {
-        return Some(place(value.trim_start()));
-    }
-    let argument = unquoted.trim_start_matches([',', ' ', '\t', '\n', '\\']);
-    let follows = argument.len() < unquoted.len() && name.starts_with('-');
-    let first = argument.trim_start_matches(['"', '\'']);
-    (follows && !first.starts_with("--")).then(|| place(argument))
+    let before = text.get(..start)?;
+    let is_opened = before.ends_with(['"', '\'', '`']);
+    let value = unquoted.strip_prefix(':')?.trim_start();
+    // `open "/etc/key": no such file` names a file, and `invalid key: "x"` is prose.
+    let is_key = !name.contains('/') && (is_quoted || is_upper || is_opened);
+    let begins = before.trim_end_matches([' ', '\t', '"', '\'', '\\']);
+    let is_entry = opens_quote(value) && (begins.is_empty() || begins.ends_with(['\n', '{', '[', '(', ',']));
+    (is_key || is_entry).then(|| place(value))
 }
 
 fn opens_quote(value: &str) -> bool {
-    value.trim_start().trim_start_matches('\\').starts_with(['"', '\'', '`'])
+    value.trim_start_matches('\\').starts_with(['"', '\'', '`'])
 }
 
 /// `scheme://user:password@host` with the password hidden. A user alone is no secret, and neither is what
@@ -151,21 +168,23 @@ fn without_passwords_in_urls(text: &str) -> String {
         shown.push_str("://");
         let end = after.find(char::is_whitespace).unwrap_or(after.len());
         let (url, tail) = after.split_at_checked(end).unwrap_or((after, ""));
-        shown.push_str(&without_password(url));
+        let userinfo = url.rsplit_once('@').and_then(|(userinfo, host)| Some((userinfo.split_once(':')?, host)));
+        match userinfo {
+            Some(((user, password), host)) if !password.is_empty() && !is_behind_an_address(user, password) => {
+                shown.extend([user, ":", HIDDEN]);
+                // As in `http://h:80/?token=a@b`, where what follows the `@` is secret, too.
+                if value_in(password, 0).is_some() {
+                    return shown;
+                }
+                shown.push('@');
+                shown.push_str(host);
+            }
+            _ => shown.push_str(url),
+        }
         rest = tail;
     }
     shown.push_str(rest);
     shown
-}
-
-fn without_password(url: &str) -> String {
-    let parts = url.rsplit_once('@').and_then(|(userinfo, host)| Some((userinfo.split_once(':')?, host)));
-    match parts {
-        Some(((user, password), host)) if !password.is_empty() && !is_behind_an_address(user, password) => {
-            format!("{user}:{HIDDEN}@{host}")
-        }
-        _ => url.to_owned(),
-    }
 }
 
 /// Whether `host:rest` is an address with a port and a path, in which an `@` is only an `@`.
@@ -212,6 +231,9 @@ mod tests {
             "quay.io/kolla/nova-api:2026.1@sha256:00ff",
             "übergrößenträger 'ä' \\",
             "/run/secrets/token",
+            "open \"/run/secrets/token\": permission denied",
+            "Get \"http://ctl:5000/v3/auth/tokens\": connection refused",
+            "invalid key: \"x\" in section y",
             "environment[DB_PASSWORD=(secret)]: wrong",
         ] {
             assert_eq!(redact(text), text);
@@ -227,6 +249,8 @@ mod tests {
             ("mysql://root:a;b&c@h", "mysql://root:(secret)@h"),
             ("amqp://o:p#s/s?@h", "amqp://o:(secret)@h"),
             ("amqp://o:12345/ss@h", "amqp://o:(secret)@h"),
+            ("http://h:80/?token=@hunter2", "http://h:(secret)"),
+            ("get http://h:80/?token='ab@c def'", "get http://h:(secret)"),
             ("amqp://:hunter2@h", "amqp://:(secret)@h"),
             ("rabbit://u:p1@h1:5672,u:p2@h2:5672//", "rabbit://u:(secret)@h2:5672//"),
         ] {
@@ -247,6 +271,9 @@ mod tests {
             (r#"{\"DB_PASSWORD\":\"hunter2\"}"#, r#"{\"DB_PASSWORD\":(secret)"#),
             ("PASSWORD: hunter2", "PASSWORD: (secret)"),
             ("password = hunter2", "password = (secret)"),
+            ("mysql --password ====== x", "mysql --password (secret)"),
+            (r#""mysql --password\thunter2" is wrong"#, r#""mysql --password\t(secret)"#),
+            ("[ \"$TOKEN\" != 'hunter2' ]", "[ \"$TOKEN\" != (secret)"),
             ("Login { password: \"hunter2\" }", "Login { password: (secret)"),
         ] {
             assert_eq!(redact(text), shown);
