@@ -129,11 +129,12 @@ fn image(expected: &mut ContainerSpec, container: &ContainerState) {
     }
 }
 
-/// An entrypoint that is stated takes the image's command away; an empty command is none.
+/// An entrypoint that is stated takes the image's command away, a cleared one does not; an empty command is none.
 fn command(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec) {
     if wanted.command.is_none() {
-        expected.command = match (&wanted.entrypoint, &implied.command) {
-            (None, Some(command)) => Some(command.clone()),
+        let takes_it_away = wanted.entrypoint.as_ref().is_some_and(|entrypoint| !entrypoint.is_empty());
+        expected.command = match &implied.command {
+            Some(command) if !takes_it_away => Some(command.clone()),
             _ => Some(Command::default()),
         };
     }
@@ -213,13 +214,17 @@ fn resources(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &Co
         let after_a_change = || expected.resources.memory.and_then(|memory| derived_swap(memory, engine));
         expected.resources.memory_swap = if acceptable.contains(&there) { there } else { after_a_change() };
     }
-    let own_shm = !matches!(
-        observed.namespaces.ipc,
-        Some(NamespaceMode::Host | NamespaceMode::None | NamespaceMode::Container(_))
-    );
-    if wanted.resources.shm_size.is_none() && !own_shm {
+    if wanted.resources.shm_size.is_none() && !owns_shared_memory(observed) {
         expected.resources.shm_size = None;
     }
+}
+
+/// Whether its /dev/shm is one of its own, whose size means something.
+pub(super) fn owns_shared_memory(observed: &ContainerSpec) -> bool {
+    !matches!(
+        observed.namespaces.ipc,
+        Some(NamespaceMode::Host | NamespaceMode::None | NamespaceMode::Container(_))
+    )
 }
 
 /// What an engine makes of a memory limit where swap is not stated: the same again.

@@ -4,7 +4,7 @@
 
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
-use super::{Comparison, Surroundings, expect::expect};
+use super::{Comparison, Surroundings, expect::expect, expect::owns_shared_memory};
 use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
@@ -32,12 +32,18 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
         stated.entrypoint.clone_from(&observed.entrypoint);
     }
     subtract_keys(&mut stated, observed, &implied);
-    stated.healthcheck = healthcheck(&stated, observed, &implied);
+    stated.healthcheck = healthcheck(&stated, observed, &implied, engine);
     stated.platform = None;
     // What is shared with others is not its own to state.
-    if implied.resources.shm_size.is_none() {
+    if !owns_shared_memory(observed) {
         stated.resources.shm_size = None;
     }
+    // Stating none adds nothing to what the engine may add by itself.
+    stated.resources.ulimits = stated.resources.ulimits.filter(|ulimits| !ulimits.is_empty());
+    stated.logging.options = stated.logging.options.filter(|options| !options.0.is_empty());
+    stated.labels = stated.labels.filter(|labels| !labels.0.is_empty());
+    stated.network.expose = stated.network.expose.filter(|ports| !ports.0.is_empty());
+    stated.user = stated.user.filter(|user| !user.is_empty());
     // That is what stating networks means.
     if stated.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
         stated.network.mode = None;
@@ -100,13 +106,32 @@ fn subtract_keys(stated: &mut ContainerSpec, observed: &ContainerSpec, implied: 
     }
 }
 
-fn healthcheck(stated: &ContainerSpec, observed: &ContainerSpec, implied: &ContainerSpec) -> Healthcheck {
+fn healthcheck(
+    stated: &ContainerSpec,
+    observed: &ContainerSpec,
+    implied: &ContainerSpec,
+    engine: &EngineFacts,
+) -> Healthcheck {
     let is_none = |test: &Option<HealthTest>| *test == Some(HealthTest::None);
     match (is_none(&observed.healthcheck.test), is_none(&implied.healthcheck.test)) {
         (true, true) => Healthcheck::default(),
         (true, false) => Healthcheck::none(),
-        // The keys were not compared with anything: state them all.
-        (false, true) => observed.healthcheck.clone(),
+        // The keys were not compared with anything, and the image has none.
+        (false, true) => unlike_defaults(observed.healthcheck.clone(), &engine.defaults.healthcheck),
         (false, false) => stated.healthcheck.clone(),
+    }
+}
+
+fn unlike_defaults(check: Healthcheck, defaults: &Healthcheck) -> Healthcheck {
+    fn unlike<T: PartialEq>(value: Option<T>, default: Option<&T>) -> Option<T> {
+        value.filter(|value| Some(value) != default)
+    }
+    Healthcheck {
+        test: check.test,
+        interval: unlike(check.interval, defaults.interval.as_ref()),
+        timeout: unlike(check.timeout, defaults.timeout.as_ref()),
+        retries: unlike(check.retries, defaults.retries.as_ref()),
+        start_period: unlike(check.start_period, defaults.start_period.as_ref()),
+        start_interval: unlike(check.start_interval, defaults.start_interval.as_ref()),
     }
 }

@@ -170,6 +170,8 @@ impl Value for NamespaceMode {
         match self {
             Self::KeepId | Self::Auto | Self::NoMap => vec!["podman"],
             Self::Path(_) => vec!["path"],
+            Self::Container(_) => vec!["container"],
+            Self::Private => vec!["private"],
             _ => Vec::new(),
         }
     }
@@ -264,7 +266,8 @@ impl Value for BTreeMap<NetworkName, Endpoint> {
     }
 
     fn uses(&self) -> Vec<&'static str> {
-        if self.len() > 1 { vec!["several"] } else { Vec::new() }
+        let has_mac = self.values().any(|endpoint| endpoint.mac.is_some());
+        [(self.len() > 1, "several"), (has_mac, "mac")].into_iter().filter(|(used, _)| *used).map(|(_, part)| part).collect()
     }
 }
 
@@ -337,7 +340,22 @@ macro_rules! set_values {
     )+};
 }
 
-set_values!(String, Capability, Device, DeviceRequest, Link, SecurityOpt, VolumesFrom);
+set_values!(String, Capability, Device, DeviceRequest, Link, VolumesFrom);
+
+impl Value for BTreeSet<SecurityOpt> {
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        set_differences(desired, current, extra)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn uses(&self) -> Vec<&'static str> {
+        let is_path = |option: &SecurityOpt| option.as_str().starts_with("seccomp=/");
+        if self.iter().any(is_path) { vec!["profile_path"] } else { Vec::new() }
+    }
+}
 
 impl Value for ExposedPorts {
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {

@@ -82,7 +82,8 @@ fn text(stated: Option<&String>) -> Option<&String> {
     stated.filter(|text| !text.is_empty())
 }
 
-/// An entrypoint that is stated takes the image's command away; an empty command means the image's.
+/// An entrypoint that is stated takes the image's command away, a cleared one does not; an empty command means the
+/// image's.
 fn command(
     stated: &ContainerSpec,
     image: &ContainerSpec,
@@ -91,8 +92,8 @@ fn command(
     let inherited = first([image, defaults].map(|spec| spec.command.as_ref()));
     let command = match (stated.command.as_ref().filter(|command| !command.is_empty()), &stated.entrypoint) {
         (Some(command), _) => Some(command.clone()),
-        (None, Some(_)) => Some(Command::default()),
-        (None, None) => inherited,
+        (None, Some(entrypoint)) if !entrypoint.is_empty() => Some(Command::default()),
+        (None, _) => inherited,
     };
     (command, first([stated, image, defaults].map(|spec| spec.entrypoint.as_ref())))
 }

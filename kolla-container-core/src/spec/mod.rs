@@ -78,7 +78,7 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRef>,
     /// The arguments of the entrypoint, or the program itself where there is none. `Cmd` on Docker,
-    /// `command` on Podman. Default: the image's, unless an entrypoint is stated.
+    /// `command` on Podman. Default: the image's, unless a program is stated as entrypoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
     /// The program. `Entrypoint`. Default: the image's; an empty one clears the image's.

@@ -91,7 +91,7 @@ async fn an_entrypoint_takes_the_command_of_the_image_away() {
     let cases = [
         (None, None, words(&["entry"]), words(&["image"])),
         (words(&["own"]), None, words(&["own"]), words(&[])),
-        (words(&[]), None, words(&[]), words(&[])),
+        (words(&[]), None, words(&[]), words(&["image"])),
         (None, words(&[]), words(&["entry"]), words(&["image"])),
         (None, words(&["own"]), words(&["entry"]), words(&["own"])),
     ];
