@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use kolla_container_core::layer::{Fault, Layered};
 use kolla_container_core::spec::Command;
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, Exec, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
+    ContainerFilter, ContainerState, Exec, Features, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
     VolumeToCreate,
 };
 use kolla_container_core::{
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Harness {
     runtime: Arc<dyn Runtime>,
     images: Images,
+    lacks: Features,
     prefix: String,
     number: u64,
     made: Mutex<Vec<Made>>,
@@ -58,18 +59,23 @@ impl<T> Kind for Result<T> {
 }
 
 impl Harness {
-    /// For one case on `runtime`.
-    pub fn new(runtime: Arc<dyn Runtime>, images: Images) -> Self {
+    /// For one case on `runtime`, whose machine lacks some things.
+    pub fn new(runtime: Arc<dyn Runtime>, images: Images, lacks: Features) -> Self {
         static CASES: AtomicU64 = AtomicU64::new(0);
 
         let number = CASES.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("kit-{:x}-{number}", std::process::id());
-        Self { runtime, images, prefix, number, made: Mutex::default() }
+        Self { runtime, images, lacks, prefix, number, made: Mutex::default() }
     }
 
     /// The engine.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
+    }
+
+    /// Why this machine cannot do something that is no feature of the engine, if it cannot.
+    pub fn lacks(&self, need: &str) -> Option<&str> {
+        self.lacks.refusal(need)
     }
 
     /// The images.

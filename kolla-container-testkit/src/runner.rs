@@ -161,7 +161,7 @@ async fn run_inside(case: &Case, subject: &dyn Subject) -> Result<Outcome, Strin
     if let Some(reason) = case.refusal(&ground) {
         return Ok(Outcome::Ignored(reason));
     }
-    let harness = Harness::new(ground.runtime, ground.images);
+    let harness = Harness::new(ground.runtime, ground.images, ground.lacks);
     let limit = match subject.clock() {
         Clock::Paused => Duration::from_hours(24),
         Clock::Real(limit) => limit,

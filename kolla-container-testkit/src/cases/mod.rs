@@ -11,7 +11,8 @@ pub mod volumes;
 
 use crate::runner::Case;
 
-/// Names the cases of a group, in their order, with what each needs.
+/// Names the cases of a group, in their order, with what each needs: `name_of_a_function ["what it needs"] exclusive;`.
+#[macro_export]
 macro_rules! cases {
     ($group:literal; $($name:ident $([$($need:literal),+])? $($exclusive:ident)?;)+) => {
         /// The cases of this group.

@@ -17,6 +17,7 @@ cases! { "networks";
     a_network_with_a_container_in_it_stays;
     a_container_has_an_address_in_each_of_its_networks;
     an_endpoint_is_reported_as_it_was_stated;
+    a_hardware_address_is_reported_as_it_was_stated ["network.networks.mac"];
     a_container_joins_a_network_while_it_runs;
     joining_a_network_twice_changes_nothing;
     joining_a_missing_network_is_not_found;
@@ -90,7 +91,7 @@ async fn an_endpoint_is_reported_as_it_was_stated(h: &Harness) {
     let wanted = NetworkToCreate { subnets: [subnet.clone()].into(), ..NetworkToCreate::bridge(name.clone()) };
     h.runtime().create_network(&wanted).await.unwrap();
     let address = subnet.replace("0/24", "77");
-    let endpoint = json!({"aliases": ["kit", "kat"], "ipv4": address, "mac": "02:42:0a:00:00:4d"});
+    let endpoint = json!({"aliases": ["kit", "kat"], "ipv4": address});
 
     let spec = h.spec(json!({"network": {"networks": {name.to_string(): endpoint}}}));
     let id = h.start(&h.name("web"), &spec).await;
@@ -98,6 +99,15 @@ async fn an_endpoint_is_reported_as_it_was_stated(h: &Harness) {
     let state = h.see_id(&id).await;
     assert_eq!(state.config.network.networks, spec.network.networks);
     assert_eq!(state.addresses.get(&name).map(|all| all.contains(&address.parse().unwrap())), Some(true));
+}
+
+async fn a_hardware_address_is_reported_as_it_was_stated(h: &Harness) {
+    let name = h.make_network("net").await;
+    let spec = h.spec(json!({"network": {"networks": {name.to_string(): {"mac": "02:42:0a:00:00:4d"}}}}));
+
+    let id = h.start(&h.name("web"), &spec).await;
+
+    assert_eq!(h.see_id(&id).await.config.network.networks, spec.network.networks);
 }
 
 async fn a_container_joins_a_network_while_it_runs(h: &Harness) {

@@ -814,10 +814,18 @@ async fn an_export_is_a_spec_with_which_nothing_is_to_do(h: &Harness) {
 
     let exported = h.reconciler().export(&name).await.unwrap().unwrap();
 
+    h.assert_reached(&name, Goal::running(exported.clone())).await;
+    // What only the engine's flags decide is stated, too.
+    let defaults = &h.runtime().engine().defaults;
     let mut stated = spec;
     stated.deploy = kolla_container_core::spec::Deploy::default();
+    if defaults.namespaces.ipc.is_none() {
+        stated.namespaces.ipc.clone_from(&exported.namespaces.ipc);
+    }
+    if defaults.resources.shm_size.is_none() {
+        stated.resources.shm_size = exported.resources.shm_size;
+    }
     assert_eq!(exported, stated);
-    h.assert_reached(&name, Goal::running(exported)).await;
 }
 
 async fn an_export_of_a_missing_container_is_none(h: &Harness) {

@@ -15,7 +15,7 @@ mod rows;
 use std::error::Error as _;
 
 use kolla_container_core::diff::{Remedy, unsupported};
-use kolla_container_core::{ContainerSpec, ErrorKind, Goal, Goals, Plan};
+use kolla_container_core::{ContainerSpec, ErrorKind, Goal, Goals, Plan, Report};
 use serde_json::{Map, Value, json};
 
 pub use self::rows::rows;
@@ -43,6 +43,10 @@ pub struct Row {
     pub back: Back,
     /// The fields that go along with it, where it is stated on one side only.
     pub along: Vec<&'static str>,
+    /// Whether the second value only lacks a key of the first, which an engine may add by itself.
+    pub drops_key: bool,
+    /// What the machine has to be able to do to start such a container; where it is not, it is only made.
+    pub starts_with: Option<&'static str>,
 }
 
 /// What closes a change.
@@ -80,6 +84,8 @@ impl Row {
             cure: Cure::Recreate,
             back: Back::Change,
             along: Vec::new(),
+            drops_key: false,
+            starts_with: None,
         }
     }
 
@@ -105,6 +111,16 @@ impl Row {
 
     fn back(mut self, back: Back) -> Self {
         self.back = back;
+        self
+    }
+
+    fn dropping_a_key(mut self) -> Self {
+        self.drops_key = true;
+        self
+    }
+
+    fn starting_with(mut self, need: &'static str) -> Self {
+        self.starts_with = Some(need);
         self
     }
 
@@ -197,12 +213,24 @@ async fn holds(h: &Harness, row: Row) -> Outcome {
         return Outcome::Ignored(reason);
     }
     let name = h.name("subject");
-    let goal = |spec: &ContainerSpec| Goal::running(spec.clone());
+    let is_only_made = row.starts_with.is_some_and(|need| h.lacks(need).is_some());
+    let goal = |spec: &ContainerSpec| match is_only_made {
+        true => Goal::Created(Box::new(spec.clone())),
+        false => Goal::running(spec.clone()),
+    };
 
-    h.reach(&name, goal(&before)).await;
+    if let Some(reason) = discarded(&row, &h.try_to_reach(&name, goal(&before)).await) {
+        assert_eq!(h.look(&name).await, None);
+        return Outcome::Ignored(reason);
+    }
     h.assert_reached(&name, goal(&before)).await;
 
     let plan = h.plan(&name, goal(&after)).await;
+    if row.drops_key && default_of(h, row.field).is_none() {
+        // The engine may have added that key by itself.
+        assert!(plan.is_empty(), "{plan}");
+        return Outcome::Passed;
+    }
     let along = if row.from.is_none() { row.along.as_slice() } else { &[] };
     assert_eq!(changed_fields(&plan), expected(row.field, along), "{plan}");
     let can_update = h.runtime().engine().features.can_update(row.field);
@@ -210,7 +238,10 @@ async fn holds(h: &Harness, row: Row) -> Outcome {
     let change = plan.containers[0].changes.iter().find(|change| change.field.as_str() == row.field).unwrap();
     assert_eq!(change.remedy, remedy, "{plan}");
 
-    h.reach(&name, goal(&after)).await;
+    if let Some(reason) = discarded(&row, &h.try_to_reach(&name, goal(&after)).await) {
+        h.assert_reached(&name, goal(&before)).await;
+        return Outcome::Ignored(reason);
+    }
     h.assert_reached(&name, goal(&after)).await;
     assert!(h.containers().await.iter().all(|name| !name.ends_with(".next") && !name.ends_with(".previous")));
 
@@ -219,7 +250,9 @@ async fn holds(h: &Harness, row: Row) -> Outcome {
 
     if row.back != Back::Impossible {
         let plan = h.plan(&name, goal(&unstated)).await;
-        let is_known = row.back == Back::Change && is_known(h, &row, &unstated).await;
+        let default = default_of_image(h, &unstated, row.field).await.or_else(|| default_of(h, row.field));
+        let is_back = default.is_some() && default != value_at(&after, row.field);
+        let is_known = row.back == Back::Change && is_back;
         let wanted = if is_known { expected(row.field, &row.along) } else { Vec::new() };
         assert_eq!(changed_fields(&plan), wanted, "{plan}");
         h.reach(&name, goal(&unstated)).await;
@@ -240,13 +273,27 @@ fn expected<'a>(field: &'a str, along: &[&'a str]) -> Vec<&'a str> {
     fields
 }
 
-/// Whether the image or the engine say what the field is when nobody states it.
-async fn is_known(h: &Harness, row: &Row, unstated: &ContainerSpec) -> bool {
-    let image = h.see_image(unstated.image.as_ref().unwrap()).await;
-    let pointer = format!("/{}", row.field.replace('.', "/"));
-    [&image.config, &h.runtime().engine().defaults]
-        .into_iter()
-        .any(|spec| serde_json::to_value(spec).unwrap().pointer(&pointer).is_some())
+/// What the image implies for the field.
+async fn default_of_image(h: &Harness, spec: &ContainerSpec, field: &str) -> Option<Value> {
+    value_at(&h.see_image(spec.image.as_ref().unwrap()).await.config, field)
+}
+
+/// What the engine gives to the field when nobody states it, where that is known.
+fn default_of(h: &Harness, field: &str) -> Option<Value> {
+    value_at(&h.runtime().engine().defaults, field)
+}
+
+fn value_at(spec: &ContainerSpec, field: &str) -> Option<Value> {
+    serde_json::to_value(spec).unwrap().pointer(&format!("/{}", field.replace('.', "/"))).cloned()
+}
+
+/// Why the engine's machine discards the field, if it does and says so; any other failure is one of the case.
+fn discarded(row: &Row, report: &Report) -> Option<String> {
+    let failure = report.containers[0].outcome.as_ref().err()?;
+    let said = failure.error.report();
+    let is_discarded = said.contains(&format!("{} would not be as stated", row.field));
+    assert!(failure.error.kind() == ErrorKind::Unsupported && is_discarded, "{report}");
+    Some(said)
 }
 
 /// Why the engine refuses one of the specs, if it does; planning has to say so by the name of the field.

@@ -22,6 +22,7 @@ pub fn rows() -> Vec<Row> {
         row("entrypoint", "set", json!(["nice"])).with(json!({"command": sleep("1001")})),
         row("entrypoint", "changed", json!(["nice"])).from(json!(["env"])).with(json!({"command": sleep("1001")})),
         row("entrypoint", "cleared", json!([])).with(json!({"image": "{furnished}", "command": sleep("1001")})),
+        row("entrypoint", "cleared for the command of the image", json!([])).with(furnished()),
         row("environment", "set", json!({"KIT": "1", "KIT_EMPTY": null})),
         row("environment", "changed", json!({"KIT": "2"})).from(json!({"KIT": "1"})),
         row("environment", "key taken away", json!({"KIT": "1"})).from(json!({"KIT": "1", "MORE": "2"})),
@@ -132,8 +133,11 @@ pub fn rows() -> Vec<Row> {
         row("namespaces.user", "private", json!("private")).from(json!("host")).needing("namespaces.user.private"),
         row("namespaces.user", "keep-id", json!("keep-id")),
         row("namespaces.uts", "host", json!("host")),
-        row("security.privileged", "switched on", json!(true)),
-        row("security.privileged", "switched off", json!(false)).from(json!(true)).back(Back::Same),
+        row("security.privileged", "switched on", json!(true)).starting_with("privileged"),
+        row("security.privileged", "switched off", json!(false))
+            .from(json!(true))
+            .back(Back::Same)
+            .starting_with("privileged"),
         row("security.cap_add", "set", json!(["net_admin"])),
         row("security.cap_add", "changed", json!(["SYS_TIME"])).from(json!(["CAP_NET_ADMIN", "SYS_TIME"])),
         row("security.cap_drop", "set", json!(["CHOWN"])),
@@ -188,7 +192,9 @@ pub fn rows() -> Vec<Row> {
         row("resources.ulimits", "set", json!({"nofile": {"soft": 512, "hard": 1024}})),
         row("resources.ulimits", "changed", json!({"RLIMIT_NOFILE": "600:1024"}))
             .from(json!({"nofile": {"soft": 512, "hard": 1024}})),
-        row("resources.ulimits", "one taken away", json!({"nofile": 512})).from(json!({"nofile": 512, "core": 0})),
+        row("resources.ulimits", "one taken away", json!({"nofile": 512}))
+            .from(json!({"nofile": 512, "core": 0}))
+            .dropping_a_key(),
         row("resources.sysctls", "set", json!({"net.core.somaxconn": "256"})),
         row("resources.sysctls", "changed", json!({"net.core.somaxconn": "512"}))
             .from(json!({"net.core.somaxconn": "256"})),
