@@ -26,6 +26,7 @@
 pub mod cases;
 mod harness;
 mod images;
+mod live;
 pub mod matrix;
 pub mod memory;
 mod runner;
@@ -33,5 +34,6 @@ mod tally;
 
 pub use harness::{Harness, Kind};
 pub use images::{Images, Program};
+pub use live::Live;
 pub use runner::{Case, Clock, Ground, Outcome, Subject, Unavailable, run, trials};
 pub use tally::Tally;

@@ -1,0 +1,163 @@
+//! What a failure of Docker means, in the words of core.
+//!
+//! Docker answers with an HTTP status and a text. The status alone is not enough: a port that is taken is a 500
+//! like any other, and so is a container that is not paused.
+
+use std::error::Error as StdError;
+use std::io;
+
+use bollard::errors::Error as Failure;
+use kolla_container_core::{Error, ErrorKind};
+
+/// What is being done, and to what: the beginning of an error, should there be one.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    operation: &'static str,
+    subject: String,
+}
+
+impl Asked {
+    pub(crate) fn new(operation: &'static str, subject: impl ToString) -> Self {
+        Self { operation, subject: subject.to_string() }
+    }
+
+    /// The failure as the error of this request.
+    pub(crate) fn failed(&self, failure: &Failure) -> Error {
+        self.error(kind(failure)).because(text(failure))
+    }
+
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.operation, &self.subject)
+    }
+}
+
+/// The status of Docker's answer, where it is one.
+pub(crate) fn status(failure: &Failure) -> Option<u16> {
+    match failure {
+        Failure::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+/// Whether Docker says that there is no such thing.
+pub(crate) fn is_not_found(failure: &Failure) -> bool {
+    status(failure) == Some(404)
+}
+
+/// What Docker says, without what the client puts in front of it.
+pub(crate) fn text(failure: &Failure) -> String {
+    match failure {
+        Failure::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        Failure::DockerStreamError { error } => error.trim().to_owned(),
+        failure => causes(failure).last().map_or_else(|| failure.to_string(), ToString::to_string),
+    }
+}
+
+/// The failure and what caused it. A transparent error hides its own cause, so the client's are taken by hand.
+fn causes(failure: &Failure) -> Vec<&(dyn StdError + 'static)> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(match failure {
+        Failure::IOError { err } => err,
+        failure => failure,
+    });
+    let mut causes = Vec::new();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
+    }
+    causes
+}
+
+fn kind(failure: &Failure) -> ErrorKind {
+    match failure {
+        Failure::DockerResponseServerError { status_code, message } => answered(*status_code, message),
+        Failure::DockerStreamError { error } => said(error).unwrap_or(ErrorKind::EngineFailed),
+        Failure::JsonDataError { .. } | Failure::JsonSerdeError { .. } | Failure::StrParseError { .. } => {
+            ErrorKind::Undecodable
+        }
+        Failure::RequestTimeoutError => ErrorKind::TimedOut,
+        failure => {
+            let denied = causes(failure)
+                .into_iter()
+                .filter_map(|cause| cause.downcast_ref::<io::Error>())
+                .any(|error| error.kind() == io::ErrorKind::PermissionDenied);
+            if denied { ErrorKind::Denied } else { ErrorKind::Unreachable }
+        }
+    }
+}
+
+fn answered(status: u16, message: &str) -> ErrorKind {
+    match status {
+        400 => said(message).unwrap_or(ErrorKind::Rejected),
+        401 | 403 => said(message).unwrap_or(ErrorKind::Denied),
+        404 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        501 => ErrorKind::Unsupported,
+        _ => said(message).unwrap_or(ErrorKind::EngineFailed),
+    }
+}
+
+/// What some well-known texts mean, whatever the status is that they come with.
+fn said(message: &str) -> Option<ErrorKind> {
+    const KNOWN: [(&str, ErrorKind); 15] = [
+        ("port is already allocated", ErrorKind::Conflict),
+        ("address already in use", ErrorKind::Conflict),
+        ("already exists", ErrorKind::Conflict),
+        ("is in use", ErrorKind::Conflict),
+        ("has active endpoints", ErrorKind::Conflict),
+        ("pull access denied", ErrorKind::NotFound),
+        ("manifest unknown", ErrorKind::NotFound),
+        ("not found", ErrorKind::NotFound),
+        ("no such", ErrorKind::NotFound),
+        ("unauthorized", ErrorKind::Denied),
+        ("authentication required", ErrorKind::Denied),
+        ("no basic auth credentials", ErrorKind::Denied),
+        ("connection refused", ErrorKind::Unreachable),
+        ("no route to host", ErrorKind::Unreachable),
+        ("i/o timeout", ErrorKind::Unreachable),
+    ];
+    let message = message.to_ascii_lowercase();
+    KNOWN.into_iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status_code: u16, message: &str) -> Failure {
+        Failure::DockerResponseServerError { status_code, message: message.to_owned() }
+    }
+
+    #[test]
+    fn an_answer_means_what_its_status_and_its_text_say() {
+        let cases = [
+            (404, "No such container: db", ErrorKind::NotFound),
+            (409, "Conflict. The container name \"/db\" is already in use", ErrorKind::Conflict),
+            (400, "invalid IPv4 address", ErrorKind::Rejected),
+            (403, "endpoint with name db already exists in network net", ErrorKind::Conflict),
+            (500, "Bind for 0.0.0.0:80 failed: port is already allocated", ErrorKind::Conflict),
+            (500, "manifest unknown: manifest unknown", ErrorKind::NotFound),
+            (500, "Get http://node1:5000/v2/: dial tcp: connection refused", ErrorKind::Unreachable),
+            (500, "OCI runtime create failed", ErrorKind::EngineFailed),
+            (501, "not implemented", ErrorKind::Unsupported),
+        ];
+
+        for (status, message, kind) in cases {
+            assert_eq!(Asked::new("do", "it").failed(&answer(status, message)).kind(), kind, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_was_asked_and_what_docker_said() {
+        let error = Asked::new("stop container", "db").failed(&answer(500, "cannot kill\n"));
+
+        assert_eq!(error.report(), "stop container db: the engine failed: cannot kill");
+    }
+
+    #[test]
+    fn a_socket_that_may_not_be_used_is_denied_and_a_lost_one_is_not_reachable() {
+        let failure = |kind| Failure::IOError { err: io::Error::from(kind) };
+
+        assert_eq!(kind(&failure(io::ErrorKind::PermissionDenied)), ErrorKind::Denied);
+        assert_eq!(kind(&failure(io::ErrorKind::ConnectionReset)), ErrorKind::Unreachable);
+    }
+}

@@ -1,0 +1,586 @@
+//! The port of core, over the API of Docker. Each method is one request, unless it says otherwise.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::errors::Error as Failure;
+use bollard::exec::{CreateExecOptions, StartExecResults};
+use bollard::models::{
+    ContainerSummary as Listed, NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest,
+};
+use bollard::query_parameters::{
+    CreateContainerOptions, CreateImageOptions, InspectContainerOptions, InspectNetworkOptions, KillContainerOptions,
+    ListContainersOptions, ListImagesOptions, LogsOptions, RemoveContainerOptions, RemoveImageOptions,
+    RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions, StopContainerOptions, TagImageOptions,
+    WaitContainerOptions,
+};
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use kolla_container_core::diff::{Comparison, Remedy, Surroundings, diff};
+use kolla_container_core::spec::{Endpoint, Platform, Signal};
+use kolla_container_core::state::{
+    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
+    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, Owner, PullProgress, Status, VolumeState,
+    VolumeToCreate, Warning,
+};
+use kolla_container_core::{
+    ContainerId, ContainerName, ContainerSpec, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime, TimeSpan,
+    VolumeName,
+};
+
+use crate::connect::Connection;
+use crate::encode::{self, Endpoints};
+use crate::error::{self, Asked};
+use crate::{decode, defaults, place, stream as pieces};
+
+/// How many images are looked at at the same time, to list them.
+const AT_ONCE: usize = 16;
+
+/// A Docker engine.
+///
+/// Cheap to clone; connections are made as requests need them. A request has no deadline of its own: wrap it into a
+/// [`layer::Deadline`](kolla_container_core::layer::Deadline) where one is needed; what a
+/// [`Reconciler`](kolla_container_core::Reconciler) applies has the deadlines of its spec.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use kolla_container_core::{ContainerSpec, Goal, Goals, Reconciler};
+/// use kolla_container_docker::Docker;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let docker = Docker::from_env().await?;
+/// let goals = Goals::one("web".parse()?, Goal::running(ContainerSpec::new("nginx:1.27".parse()?)));
+///
+/// let report = Reconciler::new(Arc::new(docker)).reconcile(&goals).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Docker {
+    client: bollard::Docker,
+    facts: Arc<EngineFacts>,
+}
+
+impl fmt::Debug for Docker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Docker").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl Docker {
+    /// Connects to the engine that the environment names, as the `docker` command does; see
+    /// [`Connection::from_env`].
+    pub async fn from_env() -> Result<Self> {
+        Self::connect(&Connection::from_env()?).await
+    }
+
+    /// Connects, and finds out what the engine is and can do.
+    ///
+    /// An engine below API 1.41 (Docker 20.10) is [`Unsupported`](ErrorKind::Unsupported).
+    pub async fn connect(connection: &Connection) -> Result<Self> {
+        let opened = connection.open().await?;
+        let asked = Asked::new("ask for the facts of", &connection.address);
+        let info = opened.client.info().await.map_err(|failure| asked.failed(&failure))?;
+        let facts = defaults::facts(&opened.version, opened.api, &info, connection.is_local());
+        Ok(Self { client: opened.client, facts: Arc::new(facts) })
+    }
+
+    async fn inspect(&self, asked: &Asked, container: &str) -> Result<Option<ContainerState>> {
+        match self.client.inspect_container(container, None::<InspectContainerOptions>).await {
+            Ok(document) => decode::inspected(document).map(Some),
+            Err(failure) if error::is_not_found(&failure) => Ok(None),
+            Err(failure) => Err(asked.failed(&failure)),
+        }
+    }
+
+    /// What a container is doing; `None` when it is gone.
+    async fn status(&self, asked: &Asked, id: &ContainerId) -> Result<Option<Status>> {
+        match self.client.inspect_container(id.as_str(), None::<InspectContainerOptions>).await {
+            Ok(document) => Ok(document.state.and_then(|state| state.status).map(decode::status)),
+            Err(failure) if error::is_not_found(&failure) => Ok(None),
+            Err(failure) => Err(asked.failed(&failure)),
+        }
+    }
+
+    /// A failure is none where the container is, in the end, as it was asked to be.
+    async fn unless(
+        &self,
+        asked: &Asked,
+        id: &ContainerId,
+        failure: &Failure,
+        is_fine: impl Fn(Option<&Status>) -> bool,
+    ) -> Result<()> {
+        let is_answer = error::status(failure).is_some();
+        if is_answer && is_fine(self.status(asked, id).await?.as_ref()) { Ok(()) } else { Err(asked.failed(failure)) }
+    }
+
+    async fn find_image(&self, name: &str) -> Result<Option<ImageState>> {
+        match self.client.inspect_image(name).await {
+            Ok(document) => decode::inspected_image(document).map(Some),
+            Err(failure) if error::is_not_found(&failure) => Ok(None),
+            Err(failure) => Err(Asked::new("inspect image", name).failed(&failure)),
+        }
+    }
+
+    /// Docker makes a container also in a network, or with the namespace of a container, that is not there, and finds
+    /// out when it is started: too late, for the old one is stopped by then. One request for each of them.
+    async fn check_references(&self, asked: &Asked, spec: &ContainerSpec) -> Result<()> {
+        for network in spec.network.networks.iter().flat_map(|networks| networks.keys()) {
+            if self.network(network).await?.is_none() {
+                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no network {network}")));
+            }
+        }
+        for container in spec.references() {
+            let id = container.to_string();
+            if self.inspect(asked, &id).await?.is_none() {
+                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no container {id}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a container is gone; says what it is where it is not about to go.
+    async fn gone(&self, asked: &Asked, id: &ContainerId, is_going: impl Fn(&Status) -> bool) -> Result<Option<Status>> {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.status(asked, id).await? {
+                Some(status) if is_going(&status) => {}
+                status => return Ok(status),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// Joins a new container to the networks that Docker did not take when it made it.
+    async fn join_all(&self, asked: &Asked, id: &str, joins: Vec<encode::Join>) -> Result<()> {
+        for encode::Join { network, endpoint } in joins {
+            let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config: Some(endpoint) };
+            self.client.connect_network(network.as_str(), request).await.map_err(|failure| asked.failed(&failure))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whole seconds, as Docker counts a grace; what is longer than it can count is for ever.
+fn seconds(span: TimeSpan) -> i32 {
+    i32::try_from(span.as_duration().as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
+}
+
+fn filters(filter: &ContainerFilter) -> HashMap<String, Vec<String>> {
+    // The filter is a regular expression.
+    let suffix = |suffix: &String| format!("{}$", suffix.replace('.', "\\."));
+    let label = |(key, value): (&String, &Option<String>)| match value {
+        Some(value) => format!("{key}={value}"),
+        None => key.clone(),
+    };
+    let filters = [
+        ("name", filter.name_suffixes.iter().map(suffix).collect::<Vec<_>>()),
+        ("label", filter.labels.iter().map(label).collect()),
+    ];
+    filters.into_iter().filter(|(_, values)| !values.is_empty()).map(|(key, values)| (key.to_owned(), values)).collect()
+}
+
+/// An entry of a list; `None` where it cannot be read.
+fn summary(listed: Listed) -> Option<ContainerSummary> {
+    // Links add names, which have two slashes.
+    let names = listed.names.into_iter().flatten();
+    let mut own = names.filter_map(|name| name.strip_prefix('/').filter(|name| !name.contains('/')).map(str::to_owned));
+    let status: bollard::models::ContainerStateStatusEnum = listed.state?.as_ref().parse().ok()?;
+    Some(ContainerSummary {
+        id: listed.id?.parse().ok()?,
+        name: own.next()?.parse().ok()?,
+        image_id: listed.image_id.and_then(|id| id.parse().ok()),
+        status: decode::status(status),
+        owner: Owner::take_from(&mut listed.labels.unwrap_or_default().into_iter().collect()),
+    })
+}
+
+#[async_trait]
+impl Runtime for Docker {
+    fn engine(&self) -> &EngineFacts {
+        &self.facts
+    }
+
+    async fn container(&self, name: &ContainerName) -> Result<Option<ContainerState>> {
+        let found = self.inspect(&Asked::new("inspect container", name), name.as_str()).await?;
+        // Docker takes the beginning of an id for a name, too.
+        Ok(found.filter(|state| state.name == *name))
+    }
+
+    async fn container_by_id(&self, id: &ContainerId) -> Result<Option<ContainerState>> {
+        self.inspect(&Asked::new("inspect container", id.short()), id.as_str()).await
+    }
+
+    async fn containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerSummary>> {
+        let options = ListContainersOptions { all: true, filters: Some(filters(filter)), ..Default::default() };
+        let asked = Asked::new("list", "containers");
+        let listed = self.client.list_containers(Some(options)).await.map_err(|failure| asked.failed(&failure))?;
+        let suffixes = &filter.name_suffixes;
+        let is_meant = |name: &ContainerName| {
+            suffixes.is_empty() || suffixes.iter().any(|suffix| name.as_str().ends_with(suffix.as_str()))
+        };
+        Ok(listed.into_iter().filter_map(summary).filter(|summary| is_meant(&summary.name)).collect())
+    }
+
+    async fn create_container(&self, name: &ContainerName, spec: &ContainerSpec) -> Result<Created> {
+        let asked = Asked::new("create container", name);
+        let endpoints =
+            if self.facts.api < defaults::SEVERAL_ENDPOINTS { Endpoints::One } else { Endpoints::All };
+        let creation = encode::creation(spec, endpoints)
+            .map_err(|violations| asked.error(ErrorKind::Rejected).caused_by(violations))?;
+        let options = CreateContainerOptions {
+            name: Some(name.to_string()),
+            platform: creation.platform.unwrap_or_default(),
+        };
+        self.check_references(&asked, spec).await?;
+        let created =
+            self.client.create_container(Some(options), creation.body).await.map_err(|failure| asked.failed(&failure))?;
+        let joined = self.join_all(&asked, &created.id, creation.joins).await;
+        let id: Result<ContainerId> =
+            created.id.parse().map_err(|error| decode::undecodable("container", name, error));
+        if let Err(failed) = joined {
+            // The container is only half of what was asked for.
+            if let Ok(id) = &id {
+                self.remove_container(id).await?;
+            }
+            return Err(failed);
+        }
+        let warnings = created.warnings.into_iter().map(warning).collect();
+        Ok(Created { id: id?, warnings })
+    }
+
+    async fn start_container(&self, id: &ContainerId) -> Result<()> {
+        let asked = Asked::new("start container", id.short());
+        match self.client.start_container(id.as_str(), None).await {
+            Ok(()) => Ok(()),
+            Err(failure) => match self.unless(&asked, id, &failure, |status| status.is_some_and(Status::is_up)).await {
+                // A missing program is a 404 as well, and the container is there.
+                Err(error) if error.kind() == ErrorKind::NotFound && self.status(&asked, id).await?.is_some() => {
+                    Err(asked.error(ErrorKind::EngineFailed).because(error::text(&failure)))
+                }
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// Two requests, and more for a container that removes itself: Docker answers before it is gone, and its name is
+    /// free only then.
+    async fn stop_container(&self, id: &ContainerId, grace: Option<TimeSpan>) -> Result<()> {
+        let asked = Asked::new("stop container", id.short());
+        let options = StopContainerOptions { t: grace.map(seconds), ..Default::default() };
+        match self.client.stop_container(id.as_str(), Some(options)).await {
+            Ok(()) => {}
+            Err(failure) if error::is_not_found(&failure) => return Ok(()),
+            Err(failure) => return Err(asked.failed(&failure)),
+        }
+        match self.inspect(&asked, id.as_str()).await? {
+            Some(state) if state.config.auto_remove == Some(true) && state.exit.is_some() => {
+                self.gone(&asked, id, |status| matches!(status, Status::Exited | Status::Removing)).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let options = KillContainerOptions { signal: signal.number().to_string() };
+        let killed = self.client.kill_container(id.as_str(), Some(options)).await;
+        killed.map_err(|failure| match Asked::new("kill container", id.short()) {
+            // Older engines say it with a 500.
+            asked if error::text(&failure).contains("is not running") => {
+                asked.error(ErrorKind::Conflict).because(error::text(&failure))
+            }
+            asked => asked.failed(&failure),
+        })
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<()> {
+        let asked = Asked::new("pause container", id.short());
+        match self.client.pause_container(id.as_str()).await {
+            Ok(()) => Ok(()),
+            Err(failure) => self.unless(&asked, id, &failure, |status| status == Some(&Status::Paused)).await,
+        }
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<()> {
+        let asked = Asked::new("unpause container", id.short());
+        match self.client.unpause_container(id.as_str()).await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                let is_fine = |status: Option<&Status>| status.is_some_and(|status| *status != Status::Paused);
+                self.unless(&asked, id, &failure, is_fine).await
+            }
+        }
+    }
+
+    async fn restart_container(&self, id: &ContainerId, grace: Option<TimeSpan>) -> Result<()> {
+        let options = RestartContainerOptions { t: grace.map(seconds), ..Default::default() };
+        let restarted = self.client.restart_container(id.as_str(), Some(options)).await;
+        restarted.map_err(|failure| Asked::new("restart container", id.short()).failed(&failure))
+    }
+
+    async fn rename_container(&self, id: &ContainerId, name: &ContainerName) -> Result<()> {
+        let asked = Asked::new("rename container", id.short());
+        match self.client.rename_container(id.as_str(), RenameContainerOptions { name: name.to_string() }).await {
+            Ok(()) => Ok(()),
+            // Docker refuses the name that it has already.
+            Err(failure) if error::status(&failure) == Some(400) => {
+                match self.inspect(&asked, id.as_str()).await? {
+                    Some(state) if state.name == *name => Ok(()),
+                    _ => Err(asked.failed(&failure)),
+                }
+            }
+            Err(failure) => Err(asked.failed(&failure)),
+        }
+    }
+
+    /// Two requests: what Docker discards of an update shows only in what it says of the container afterwards.
+    async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>> {
+        let asked = Asked::new("update container", id.short());
+        let body = encode::update(update).map_err(|wrong| asked.error(ErrorKind::Rejected).caused_by(wrong))?;
+        self.client.update_container(id.as_str(), body).await.map_err(|failure| asked.failed(&failure))?;
+        let updated = self.inspect(&asked, id.as_str()).await?;
+        Ok(updated.map(|updated| discarded(update, &updated, &self.facts)).unwrap_or_default())
+    }
+
+    async fn remove_container(&self, id: &ContainerId) -> Result<()> {
+        let asked = Asked::new("remove container", id.short());
+        let options = RemoveContainerOptions { force: true, v: false, link: false };
+        let Err(failure) = self.client.remove_container(id.as_str(), Some(options)).await else { return Ok(()) };
+        if error::status(&failure).is_none() {
+            return Err(asked.failed(&failure));
+        }
+        // Somebody else may be removing it; and where it is gone in the end, the error does not matter.
+        match self.gone(&asked, id, |status| *status == Status::Removing).await? {
+            None => Ok(()),
+            Some(_) => Err(asked.failed(&failure)),
+        }
+    }
+
+    /// Two requests: what Docker answers to the wait does not say whether memory ran out.
+    async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus> {
+        let asked = Asked::new("wait for container", id.short());
+        let mut answers = Box::pin(self.client.wait_container(id.as_str(), None::<WaitContainerOptions>));
+        let (code, error) = match answers.next().await {
+            Some(Ok(answer)) => (answer.status_code, answer.error.and_then(|error| error.message)),
+            // An exit status is no failure of the wait.
+            Some(Err(Failure::DockerContainerWaitError { code, error })) => (code, Some(error)),
+            Some(Err(failure)) => return Err(asked.failed(&failure)),
+            None => return Err(asked.error(ErrorKind::Unreachable).because("the connection was closed")),
+        };
+        let ended = self.inspect(&asked, id.as_str()).await?.and_then(|state| state.exit);
+        let oom_killed = ended.as_ref().is_some_and(|exit| exit.code == code && exit.oom_killed);
+        Ok(ExitStatus { code, oom_killed, error: error.filter(|text| !text.is_empty()) })
+    }
+
+    /// Three requests.
+    async fn exec(&self, id: &ContainerId, exec: &Exec) -> Result<Output> {
+        let asked = Asked::new("run a command in container", id.short());
+        let failed = |failure: Failure| asked.failed(&failure);
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(exec.command.argv().to_vec()),
+            user: exec.user.clone(),
+            ..Default::default()
+        };
+        let made = self.client.create_exec(id.as_str(), options).await.map_err(failed)?.id;
+        let output = match self.client.start_exec(&made, None).await {
+            Ok(StartExecResults::Attached { output, .. }) => pieces::collect(output).await.map_err(failed)?,
+            Ok(StartExecResults::Detached) => Output { code: 0, stdout: Vec::new(), stderr: Vec::new() },
+            // Newer engines fail where the program is not there; the exit status tells.
+            Err(failure) if matches!(error::status(&failure), Some(400 | 500)) => {
+                let code = self.client.inspect_exec(&made).await.map_err(failed)?.exit_code;
+                return match code {
+                    Some(code @ (126 | 127)) => {
+                        Ok(Output { code, stdout: Vec::new(), stderr: error::text(&failure).into_bytes() })
+                    }
+                    _ => Err(asked.failed(&failure)),
+                };
+            }
+            Err(failure) => return Err(asked.failed(&failure)),
+        };
+        let code = self.client.inspect_exec(&made).await.map_err(failed)?.exit_code;
+        let lost = || asked.error(ErrorKind::EngineFailed).because("it ended without an exit status");
+        Ok(Output { code: code.ok_or_else(lost)?, ..output })
+    }
+
+    fn logs(&self, id: &ContainerId, options: LogOptions) -> BoxStream<'static, Result<LogChunk>> {
+        let asked = Asked::new("read logs of container", id.short());
+        let options = LogsOptions {
+            follow: options.follow,
+            stdout: true,
+            stderr: true,
+            tail: options.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string()),
+            ..Default::default()
+        };
+        let (client, id) = (self.client.clone(), id.clone());
+        let output = async move { client.logs(id.as_str(), Some(options)) };
+        let output = stream::once(output).flatten();
+        Box::pin(output.map(move |piece| piece.map(pieces::chunk).map_err(|failure| asked.failed(&failure))))
+    }
+
+    async fn image(&self, reference: &ImageRef) -> Result<Option<ImageState>> {
+        self.find_image(&reference.to_string()).await
+    }
+
+    async fn image_by_id(&self, id: &ImageId) -> Result<Option<ImageState>> {
+        self.find_image(&format!("sha256:{id}")).await
+    }
+
+    /// One request for the list, and one for each image: a list does not say what an image implies.
+    async fn images(&self) -> Result<Vec<ImageState>> {
+        let asked = Asked::new("list", "images");
+        let listed = self.client.list_images(None::<ListImagesOptions>).await.map_err(|failure| asked.failed(&failure))?;
+        let looks = stream::iter(listed).map(async |image| self.find_image(&image.id).await);
+        // One that is gone meanwhile is not there.
+        looks.buffer_unordered(AT_ONCE).try_filter_map(async |image| Ok(image)).try_collect().await
+    }
+
+    fn pull_image(
+        &self,
+        reference: &ImageRef,
+        platform: Option<&Platform>,
+    ) -> BoxStream<'static, Result<PullProgress>> {
+        let asked = Asked::new("pull image", reference.familiar());
+        let options = CreateImageOptions {
+            from_image: Some(reference.to_string()),
+            platform: platform.map(ToString::to_string).unwrap_or_default(),
+            ..Default::default()
+        };
+        let lines = self.client.create_image(Some(options), None, None);
+        let lines = lines.map(|line| line.and_then(pieces::progress));
+        Box::pin(lines.map(move |line| line.map_err(|failure| asked.failed(&failure))))
+    }
+
+    async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {
+        let options = TagImageOptions { repo: reference.name(), tag: reference.tag().map(str::to_owned) };
+        let tagged = self.client.tag_image(&format!("sha256:{id}"), Some(options)).await;
+        tagged.map_err(|failure| Asked::new("tag image", id.short()).failed(&failure))
+    }
+
+    async fn remove_image(&self, reference: &ImageRef) -> Result<()> {
+        match self.client.remove_image(&reference.to_string(), None::<RemoveImageOptions>, None).await {
+            Err(failure) if !error::is_not_found(&failure) => {
+                Err(Asked::new("remove image", reference.familiar()).failed(&failure))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn volume(&self, name: &VolumeName) -> Result<Option<VolumeState>> {
+        match self.client.inspect_volume(name.as_str()).await {
+            Ok(volume) => place::volume(volume).map(Some),
+            Err(failure) if error::is_not_found(&failure) => Ok(None),
+            Err(failure) => Err(Asked::new("inspect volume", name).failed(&failure)),
+        }
+    }
+
+    async fn create_volume(&self, volume: &VolumeToCreate) -> Result<()> {
+        let VolumeToCreate { name, driver, labels, options } = volume;
+        let request = VolumeCreateRequest {
+            name: Some(name.to_string()),
+            driver: Some(driver.clone()),
+            labels: Some(encode::text_map(labels)),
+            driver_opts: Some(encode::text_map(options)),
+            ..Default::default()
+        };
+        let created = self.client.create_volume(request).await;
+        created.map(drop).map_err(|failure| Asked::new("create volume", name).failed(&failure))
+    }
+
+    async fn remove_volume(&self, name: &VolumeName) -> Result<()> {
+        match self.client.remove_volume(name.as_str(), None::<RemoveVolumeOptions>).await {
+            Err(failure) if !error::is_not_found(&failure) => Err(Asked::new("remove volume", name).failed(&failure)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn network(&self, name: &NetworkName) -> Result<Option<NetworkState>> {
+        match self.client.inspect_network(name.as_str(), None::<InspectNetworkOptions>).await {
+            // Docker takes the beginning of an id for a name, too.
+            Ok(network) => place::network(network).map(|network| Some(network).filter(|network| network.name == *name)),
+            Err(failure) if error::is_not_found(&failure) => Ok(None),
+            Err(failure) => Err(Asked::new("inspect network", name).failed(&failure)),
+        }
+    }
+
+    /// Two requests: below API 1.44 Docker makes a second network of the same name, unless it is asked first.
+    async fn create_network(&self, network: &NetworkToCreate) -> Result<()> {
+        let asked = Asked::new("create network", &network.name);
+        if self.network(&network.name).await?.is_some() {
+            return Err(asked.error(ErrorKind::Conflict).because("a network of that name is there already"));
+        }
+        let created = self.client.create_network(place::network_to_create(network)).await;
+        created.map(drop).map_err(|failure| asked.failed(&failure))
+    }
+
+    async fn remove_network(&self, name: &NetworkName) -> Result<()> {
+        match self.client.remove_network(name.as_str()).await {
+            Err(failure) if error::is_not_found(&failure) => Ok(()),
+            // That it is in use is a 403.
+            Err(failure) if error::text(&failure).contains("has active endpoints") => {
+                Err(Asked::new("remove network", name).error(ErrorKind::Conflict).because(error::text(&failure)))
+            }
+            outcome => outcome.map_err(|failure| Asked::new("remove network", name).failed(&failure)),
+        }
+    }
+
+    async fn connect_network(&self, name: &NetworkName, id: &ContainerId, endpoint: &Endpoint) -> Result<()> {
+        let request = NetworkConnectRequest {
+            container: id.to_string(),
+            endpoint_config: Some(encode::endpoint(endpoint)),
+        };
+        match self.client.connect_network(name.as_str(), request).await {
+            Err(failure) if error::text(&failure).contains("already exists in network") => Ok(()),
+            outcome => outcome.map_err(|failure| Asked::new("connect network", name).failed(&failure)),
+        }
+    }
+
+    async fn disconnect_network(&self, name: &NetworkName, id: &ContainerId) -> Result<()> {
+        let request = NetworkDisconnectRequest { container: id.to_string(), force: None };
+        match self.client.disconnect_network(name.as_str(), request).await {
+            Err(failure) if error::text(&failure).contains("is not connected to") => Ok(()),
+            outcome => outcome.map_err(|failure| Asked::new("disconnect network", name).failed(&failure)),
+        }
+    }
+}
+
+/// What an update asked for, and is not there. That an update takes no limit away is known without looking.
+fn discarded(update: &ContainerUpdate, updated: &ContainerState, engine: &EngineFacts) -> Vec<Warning> {
+    let ContainerUpdate { resources, restart } = update.clone();
+    let wanted = ContainerSpec { resources, restart, ..ContainerSpec::default() };
+    let comparison = Comparison::stated();
+    let around = Surroundings { image: None, wanted_image: None, engine, comparison: &comparison };
+    let differing = diff(&wanted, updated, &around).changes.into_iter();
+    let differing = differing.filter(|change| change.remedy == Remedy::Update);
+    differing
+        .map(|change| Warning { message: format!("the engine did not change {change}"), field: Some(change.field) })
+        .collect()
+}
+
+/// What Docker did not do as asked, with the field that it is about.
+fn warning(message: String) -> Warning {
+    const KNOWN: [(&str, &str); 15] = [
+        ("Block I/O weight", "resources.blkio_weight"),
+        ("memory limit capabilities", "resources.memory"),
+        ("memory soft limit", "resources.memory_reservation"),
+        ("memory reservation", "resources.memory_reservation"),
+        ("memory swappiness", "resources.swappiness"),
+        ("swap limit", "resources.memory_swap"),
+        ("OomKillDisable", "resources.oom_kill_disable"),
+        ("pids limit", "resources.pids_limit"),
+        ("PIDs limit", "resources.pids_limit"),
+        ("CPU shares", "resources.cpu_shares"),
+        ("CPU CFS scheduler", "resources.cpus"),
+        ("CPU cfs period", "resources.cpu_period"),
+        ("CPU cfs quota", "resources.cpu_quota"),
+        ("cpuset", "resources.cpuset_cpus"),
+        ("IPv4 forwarding", "network.mode"),
+    ];
+    let lower = message.to_ascii_lowercase();
+    let known = KNOWN.into_iter().find(|(words, _)| lower.contains(&words.to_ascii_lowercase()));
+    Warning { field: known.map(|(_, field)| field.into()), message }
+}
