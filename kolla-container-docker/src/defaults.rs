@@ -10,7 +10,7 @@ use kolla_container_core::spec::{
     Namespaces, Network, NetworkMode, Ports, Resources, RestartPolicy, Security, Signal, TextMap,
 };
 use kolla_container_core::state::{ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
-use kolla_container_core::{ContainerSpec, Cpus, CpuSet, Limit, TimeSpan};
+use kolla_container_core::{ContainerSpec, CpuSet, Cpus, Limit, TimeSpan};
 
 /// The oldest level of the API that works: Docker 20.10.
 pub(crate) const OLDEST: ApiLevel = ApiLevel::new(1, 41);

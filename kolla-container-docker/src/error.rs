@@ -4,6 +4,7 @@
 //! like any other, and so is a container that is not paused.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use bollard::errors::Error as Failure;
@@ -17,7 +18,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn new(operation: &'static str, subject: impl ToString) -> Self {
+    pub(crate) fn new(operation: &'static str, subject: impl fmt::Display) -> Self {
         Self { operation, subject: subject.to_string() }
     }
 

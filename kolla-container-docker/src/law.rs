@@ -7,9 +7,9 @@ use kolla_container_core::diff::{Comparison, Surroundings, diff, unsupported};
 use kolla_container_core::state::{EngineFacts, Features};
 use kolla_container_testkit::matrix::{Places, rows};
 
+use crate::decode;
 use crate::defaults::recorded_facts;
 use crate::encode::{Creation, Endpoints, creation};
-use crate::decode;
 
 /// A container as Docker would report it that only repeats what it was asked for.
 fn echo(creation: Creation) -> ContainerInspectResponse {
@@ -50,7 +50,8 @@ fn every_value_changes_the_request_and_reads_back_or_is_refused_by_name() {
         }
         for endpoints in [Endpoints::One, Endpoints::All] {
             let request = |spec| creation(spec, endpoints).unwrap();
-            let written = |creation: &Creation| format!("{:?} {:?} {:?}", creation.body, creation.platform, creation.joins);
+            let written =
+                |creation: &Creation| format!("{:?} {:?} {:?}", creation.body, creation.platform, creation.joins);
 
             let changed = written(&request(&before)) != written(&request(&after));
             let read = decode::inspected(echo(request(&after))).unwrap();
@@ -59,7 +60,12 @@ fn every_value_changes_the_request_and_reads_back_or_is_refused_by_name() {
             assert!(changed, "{}", row.name());
             let differs = diff(&after, &read, &around);
             assert!(differs.changes.is_empty(), "{}: {:?}", row.name(), differs.changes);
-            assert!(row.field == "platform" || differs.unreported.is_empty(), "{}: {:?}", row.name(), differs.unreported);
+            assert!(
+                row.field == "platform" || differs.unreported.is_empty(),
+                "{}: {:?}",
+                row.name(),
+                differs.unreported
+            );
         }
     }
 }

@@ -34,6 +34,15 @@ impl Failure {
         Self::new(ErrorKind::Unsupported, format!("kolla-container-docker was built without the feature \"{feature}\""))
     }
 
+    /// What a request failed for.
+    pub(super) fn of(error: &bollard::errors::Error) -> Self {
+        match error {
+            bollard::errors::Error::IOError { err } => Self::of_io(err),
+            bollard::errors::Error::HyperResponseError { err } => Self::of_http(err),
+            error => Self::new(ErrorKind::Undecodable, error),
+        }
+    }
+
     fn of_io(error: &io::Error) -> Self {
         #[cfg(feature = "tls")]
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
@@ -67,16 +76,6 @@ impl Failure {
     }
 }
 
-impl From<bollard::errors::Error> for Failure {
-    fn from(error: bollard::errors::Error) -> Self {
-        match error {
-            bollard::errors::Error::IOError { err } => Self::of_io(&err),
-            bollard::errors::Error::HyperResponseError { err } => Self::of_http(&err),
-            error => Self::new(ErrorKind::Undecodable, error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +92,7 @@ mod tests {
         ];
 
         for (error, kind, cause) in cases {
-            let failure = Failure::from(bollard::errors::Error::from(error));
+            let failure = Failure::of(&bollard::errors::Error::from(error));
             assert_eq!((failure.kind, failure.cause.as_str()), (kind, cause));
         }
     }

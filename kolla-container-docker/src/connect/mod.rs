@@ -105,7 +105,7 @@ impl Connection {
             async move { transport.send(request).await }
         };
         let client = bollard::Docker::connect_with_custom_transport(request, Some(url), UNLIMITED, &negotiated(api))
-            .map_err(|error| failed(error.into()))?;
+            .map_err(|error| failed(Failure::of(&error)))?;
         Ok(Opened { client, version, api })
     }
 }

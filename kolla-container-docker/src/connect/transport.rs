@@ -235,7 +235,7 @@ mod tests {
 
     async fn ask(transport: &Transport) -> Result<String, Failure> {
         let request = Request::get(transport.url() + "/version").body(bollard::body_full(Bytes::new())).unwrap();
-        let answer = transport.send(request).await?;
+        let answer = transport.send(request).await.map_err(|error| Failure::of(&error))?;
         Ok(String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }
 

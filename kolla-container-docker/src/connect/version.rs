@@ -24,7 +24,7 @@ pub(super) async fn ask(transport: &Transport) -> Result<(SystemVersion, ApiLeve
     let request = Request::get(transport.url() + "/version")
         .body(body_full(Bytes::new()))
         .map_err(|error| Failure::new(ErrorKind::Rejected, error))?;
-    let (head, body) = transport.send(request).await?.into_parts();
+    let (head, body) = transport.send(request).await.map_err(|error| Failure::of(&error))?.into_parts();
     let server = head.headers.get(SERVER).and_then(|server| server.to_str().ok()).unwrap_or_default();
     let body = Limited::new(body, LONGEST).collect().await.map_err(|error| match error.downcast_ref() {
         Some(error) => Failure::of_http(error),

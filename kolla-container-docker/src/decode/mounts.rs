@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bollard::models::{
-    HostConfig, Mount as Long, MountBindOptionsPropagationEnum, MountPoint, MountType,
-};
-use kolla_container_core::VolumeName;
+use bollard::models::{HostConfig, Mount as Long, MountBindOptionsPropagationEnum, MountPoint, MountType};
 use kolla_container_core::ByteSize;
+use kolla_container_core::VolumeName;
 use kolla_container_core::spec::{Bind, CleanPath, Mount, Mounts, Propagation, Tmpfs, Volume};
 
 use super::{Wrong, filled, read};
@@ -31,7 +29,7 @@ pub(super) fn decode(mounts: &mut Mounts, host: &mut HostConfig) -> Result<(), W
 /// The volumes that are mounted, by target; anonymous ones too.
 pub(super) fn volumes(points: Option<Vec<MountPoint>>) -> BTreeMap<CleanPath, VolumeName> {
     let volume = |point: MountPoint| {
-        let is_volume = point.typ.as_ref().is_some_and(|kind| kind.to_string() == "volume");
+        let is_volume = point.typ.as_deref() == Some("volume");
         is_volume.then(|| Some((point.destination?.parse().ok()?, point.name?.parse().ok()?))).flatten()
     };
     points.into_iter().flatten().filter_map(volume).collect()

@@ -122,7 +122,8 @@ fn extra_hosts(texts: Option<Vec<String>>) -> Result<ExtraHosts, Wrong> {
     const KEY: &str = "HostConfig.ExtraHosts";
     let mut hosts: BTreeMap<String, BTreeSet<HostAddress>> = BTreeMap::new();
     for text in texts.into_iter().flatten() {
-        let (host, ip) = text.split_once([':', '=']).ok_or_else(|| Wrong::new(KEY, format!("{text:?} has no address")))?;
+        let (host, ip) =
+            text.split_once([':', '=']).ok_or_else(|| Wrong::new(KEY, format!("{text:?} has no address")))?;
         hosts.entry(host.to_owned()).or_default().insert(read(KEY, ip)?);
     }
     Ok(ExtraHosts(hosts))

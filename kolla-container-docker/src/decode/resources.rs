@@ -10,7 +10,8 @@ use super::{Wrong, filled, read};
 
 /// Takes the limits out of a host configuration.
 pub(super) fn decode(host: &mut HostConfig) -> Result<Resources, Wrong> {
-    let bytes = |value: Option<i64>| Some(limit(value).map_or(Limit::Unlimited, |size| Limit::At(ByteSize::from_bytes(size))));
+    let bytes =
+        |value: Option<i64>| Some(limit(value).map_or(Limit::Unlimited, |size| Limit::At(ByteSize::from_bytes(size))));
     let ulimits: Result<BTreeMap<_, _>, Wrong> = host.ulimits.take().into_iter().flatten().map(ulimit).collect();
     let cpuset = |key, text: Option<String>| read(key, &text.unwrap_or_default()).map(Some);
     Ok(Resources {

@@ -59,7 +59,10 @@ pub(super) fn container(document: ContainerInspectResponse) -> Result<ContainerS
         status: doing.status.map_or_else(|| Status::Unrecognised(String::new()), status),
         started: doing.started_at.as_deref().and_then(moment),
         restarts: document.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
-        created: document.created.as_deref().map_or_else(|| read("Created", "1970-01-01T00:00:00Z"), |created| read("Created", created))?,
+        created: document
+            .created
+            .as_deref()
+            .map_or_else(|| read("Created", "1970-01-01T00:00:00Z"), |created| read("Created", created))?,
         addresses: network::addresses(settings.as_ref()),
         published_ports: network::published(settings.as_ref())?,
         volumes: mounts::volumes(document.mounts),

@@ -201,8 +201,7 @@ fn policy(policy: RestartPolicy) -> Policy {
 fn encode_namespaces(namespaces: &Namespaces, host: &mut HostConfig) {
     let Namespaces { ipc, pid, cgroup, user, uts } = namespaces;
     // Everywhere but for ipc, where it is one of several kinds, one of its own is the empty text.
-    let own_or =
-        |mode: &NamespaceMode| if *mode == NamespaceMode::Private { String::new() } else { mode.to_string() };
+    let own_or = |mode: &NamespaceMode| if *mode == NamespaceMode::Private { String::new() } else { mode.to_string() };
     host.ipc_mode = ipc.as_ref().map(ToString::to_string);
     host.pid_mode = pid.as_ref().map(own_or);
     host.userns_mode = user.as_ref().map(own_or);
@@ -229,8 +228,7 @@ fn encode_security(security: &Security, host: &mut HostConfig) {
 fn encode_logging(logging: &Logging, host: &mut HostConfig) {
     let Logging { driver, options } = logging;
     if driver.is_some() || options.is_some() {
-        host.log_config =
-            Some(HostConfigLogConfig { typ: driver.clone(), config: options.as_ref().map(text_map) });
+        host.log_config = Some(HostConfigLogConfig { typ: driver.clone(), config: options.as_ref().map(text_map) });
     }
 }
 

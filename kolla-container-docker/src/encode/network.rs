@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{
-    EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig, PortBinding, PortMap,
-};
+use bollard::models::{EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig, PortBinding, PortMap};
 use kolla_container_core::NetworkName;
 use kolla_container_core::spec::{Endpoint, ExtraHosts, HostPort, Network, NetworkMode, Ports};
 
@@ -33,16 +31,13 @@ pub(super) fn encode(network: &Network, endpoints: Endpoints, host: &mut HostCon
         .map(|(network, joined)| Join { network: network.clone(), endpoint: endpoint(joined) })
         .collect();
     let links: Option<Vec<String>> = links.as_ref().map(super::texts);
-    host.network_mode = match joins.first_mut() {
+    host.network_mode = if let Some(first) = joins.first_mut() {
         // In a network of the user's, links are those of the endpoint.
-        Some(first) => {
-            first.endpoint.links = links;
-            Some(first.network.to_string())
-        }
-        None => {
-            host.links = links;
-            mode.as_ref().filter(|mode| **mode != NetworkMode::Named).map(ToString::to_string)
-        }
+        first.endpoint.links = links;
+        Some(first.network.to_string())
+    } else {
+        host.links = links;
+        mode.as_ref().filter(|mode| **mode != NetworkMode::Named).map(ToString::to_string)
     };
     host.port_bindings = ports.as_ref().map(port_map);
     host.publish_all_ports = *publish_all;

@@ -41,8 +41,10 @@ pub(super) fn encode(resources: &Resources, host: &mut HostConfig, wrong: &mut V
     host.cpuset_cpus = cpuset_cpus.as_ref().map(ToString::to_string);
     host.cpuset_mems = cpuset_mems.as_ref().map(ToString::to_string);
     host.blkio_weight = *blkio_weight;
-    host.pids_limit = pids_limit.map(|limit| limit.value().map_or(0, |pids| number("resources.pids_limit", pids, wrong)));
-    host.ulimits = ulimits.as_ref().map(|ulimits| ulimits.iter().map(|(name, limit)| ulimit(*name, *limit, wrong)).collect());
+    host.pids_limit =
+        pids_limit.map(|limit| limit.value().map_or(0, |pids| number("resources.pids_limit", pids, wrong)));
+    host.ulimits =
+        ulimits.as_ref().map(|ulimits| ulimits.iter().map(|(name, limit)| ulimit(*name, *limit, wrong)).collect());
     host.sysctls = sysctls.as_ref().map(super::text_map);
     host.oom_kill_disable = *oom_kill_disable;
     host.oom_score_adj = *oom_score_adj;

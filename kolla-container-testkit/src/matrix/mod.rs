@@ -214,9 +214,8 @@ async fn holds(h: &Harness, row: Row) -> Outcome {
     }
     let name = h.name("subject");
     let is_only_made = row.starts_with.is_some_and(|need| h.lacks(need).is_some());
-    let goal = |spec: &ContainerSpec| match is_only_made {
-        true => Goal::Created(Box::new(spec.clone())),
-        false => Goal::running(spec.clone()),
+    let goal = |spec: &ContainerSpec| {
+        if is_only_made { Goal::Created(Box::new(spec.clone())) } else { Goal::running(spec.clone()) }
     };
 
     if let Some(reason) = discarded(&row, &h.try_to_reach(&name, goal(&before)).await) {

@@ -1,29 +1,27 @@
 //! The port of core, over the API of Docker. Each method is one request, unless it says otherwise.
 
-use std::collections::HashMap;
+mod create;
+mod exec;
+mod look;
+mod warning;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error as Failure;
-use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::models::{
-    ContainerSummary as Listed, NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest,
-};
+use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
-    CreateContainerOptions, CreateImageOptions, InspectContainerOptions, InspectNetworkOptions, KillContainerOptions,
-    ListContainersOptions, ListImagesOptions, LogsOptions, RemoveContainerOptions, RemoveImageOptions,
-    RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions, StopContainerOptions, TagImageOptions,
-    WaitContainerOptions,
+    CreateImageOptions, InspectNetworkOptions, KillContainerOptions, ListImagesOptions, LogsOptions,
+    RemoveContainerOptions, RemoveImageOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions,
+    StopContainerOptions, TagImageOptions, WaitContainerOptions,
 };
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kolla_container_core::diff::{Comparison, Remedy, Surroundings, diff};
 use kolla_container_core::spec::{Endpoint, Platform, Signal};
 use kolla_container_core::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, Owner, PullProgress, Status, VolumeState,
+    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, Status, VolumeState,
     VolumeToCreate, Warning,
 };
 use kolla_container_core::{
@@ -32,9 +30,9 @@ use kolla_container_core::{
 };
 
 use crate::connect::Connection;
-use crate::encode::{self, Endpoints};
+use crate::encode;
 use crate::error::{self, Asked};
-use crate::{decode, defaults, place, stream as pieces};
+use crate::{defaults, place, stream as pieces};
 
 /// How many images are looked at at the same time, to list them.
 const AT_ONCE: usize = 16;
@@ -86,116 +84,11 @@ impl Docker {
         let facts = defaults::facts(&opened.version, opened.api, &info, connection.is_local());
         Ok(Self { client: opened.client, facts: Arc::new(facts) })
     }
-
-    async fn inspect(&self, asked: &Asked, container: &str) -> Result<Option<ContainerState>> {
-        match self.client.inspect_container(container, None::<InspectContainerOptions>).await {
-            Ok(document) => decode::inspected(document).map(Some),
-            Err(failure) if error::is_not_found(&failure) => Ok(None),
-            Err(failure) => Err(asked.failed(&failure)),
-        }
-    }
-
-    /// What a container is doing; `None` when it is gone.
-    async fn status(&self, asked: &Asked, id: &ContainerId) -> Result<Option<Status>> {
-        match self.client.inspect_container(id.as_str(), None::<InspectContainerOptions>).await {
-            Ok(document) => Ok(document.state.and_then(|state| state.status).map(decode::status)),
-            Err(failure) if error::is_not_found(&failure) => Ok(None),
-            Err(failure) => Err(asked.failed(&failure)),
-        }
-    }
-
-    /// A failure is none where the container is, in the end, as it was asked to be.
-    async fn unless(
-        &self,
-        asked: &Asked,
-        id: &ContainerId,
-        failure: &Failure,
-        is_fine: impl Fn(Option<&Status>) -> bool,
-    ) -> Result<()> {
-        let is_answer = error::status(failure).is_some();
-        if is_answer && is_fine(self.status(asked, id).await?.as_ref()) { Ok(()) } else { Err(asked.failed(failure)) }
-    }
-
-    async fn find_image(&self, name: &str) -> Result<Option<ImageState>> {
-        match self.client.inspect_image(name).await {
-            Ok(document) => decode::inspected_image(document).map(Some),
-            Err(failure) if error::is_not_found(&failure) => Ok(None),
-            Err(failure) => Err(Asked::new("inspect image", name).failed(&failure)),
-        }
-    }
-
-    /// Docker makes a container also in a network, or with the namespace of a container, that is not there, and finds
-    /// out when it is started: too late, for the old one is stopped by then. One request for each of them.
-    async fn check_references(&self, asked: &Asked, spec: &ContainerSpec) -> Result<()> {
-        for network in spec.network.networks.iter().flat_map(|networks| networks.keys()) {
-            if self.network(network).await?.is_none() {
-                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no network {network}")));
-            }
-        }
-        for container in spec.references() {
-            let id = container.to_string();
-            if self.inspect(asked, &id).await?.is_none() {
-                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no container {id}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until a container is gone; says what it is where it is not about to go.
-    async fn gone(&self, asked: &Asked, id: &ContainerId, is_going: impl Fn(&Status) -> bool) -> Result<Option<Status>> {
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match self.status(asked, id).await? {
-                Some(status) if is_going(&status) => {}
-                status => return Ok(status),
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    /// Joins a new container to the networks that Docker did not take when it made it.
-    async fn join_all(&self, asked: &Asked, id: &str, joins: Vec<encode::Join>) -> Result<()> {
-        for encode::Join { network, endpoint } in joins {
-            let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config: Some(endpoint) };
-            self.client.connect_network(network.as_str(), request).await.map_err(|failure| asked.failed(&failure))?;
-        }
-        Ok(())
-    }
 }
 
 /// Whole seconds, as Docker counts a grace; what is longer than it can count is for ever.
 fn seconds(span: TimeSpan) -> i32 {
     i32::try_from(span.as_duration().as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
-}
-
-fn filters(filter: &ContainerFilter) -> HashMap<String, Vec<String>> {
-    // The filter is a regular expression.
-    let suffix = |suffix: &String| format!("{}$", suffix.replace('.', "\\."));
-    let label = |(key, value): (&String, &Option<String>)| match value {
-        Some(value) => format!("{key}={value}"),
-        None => key.clone(),
-    };
-    let filters = [
-        ("name", filter.name_suffixes.iter().map(suffix).collect::<Vec<_>>()),
-        ("label", filter.labels.iter().map(label).collect()),
-    ];
-    filters.into_iter().filter(|(_, values)| !values.is_empty()).map(|(key, values)| (key.to_owned(), values)).collect()
-}
-
-/// An entry of a list; `None` where it cannot be read.
-fn summary(listed: Listed) -> Option<ContainerSummary> {
-    // Links add names, which have two slashes.
-    let names = listed.names.into_iter().flatten();
-    let mut own = names.filter_map(|name| name.strip_prefix('/').filter(|name| !name.contains('/')).map(str::to_owned));
-    let status: bollard::models::ContainerStateStatusEnum = listed.state?.as_ref().parse().ok()?;
-    Some(ContainerSummary {
-        id: listed.id?.parse().ok()?,
-        name: own.next()?.parse().ok()?,
-        image_id: listed.image_id.and_then(|id| id.parse().ok()),
-        status: decode::status(status),
-        owner: Owner::take_from(&mut listed.labels.unwrap_or_default().into_iter().collect()),
-    })
 }
 
 #[async_trait]
@@ -215,41 +108,13 @@ impl Runtime for Docker {
     }
 
     async fn containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerSummary>> {
-        let options = ListContainersOptions { all: true, filters: Some(filters(filter)), ..Default::default() };
-        let asked = Asked::new("list", "containers");
-        let listed = self.client.list_containers(Some(options)).await.map_err(|failure| asked.failed(&failure))?;
-        let suffixes = &filter.name_suffixes;
-        let is_meant = |name: &ContainerName| {
-            suffixes.is_empty() || suffixes.iter().any(|suffix| name.as_str().ends_with(suffix.as_str()))
-        };
-        Ok(listed.into_iter().filter_map(summary).filter(|summary| is_meant(&summary.name)).collect())
+        self.list(filter).await
     }
 
+    /// One request more for each network and each container that the spec names, and for each network after the first
+    /// below API 1.44.
     async fn create_container(&self, name: &ContainerName, spec: &ContainerSpec) -> Result<Created> {
-        let asked = Asked::new("create container", name);
-        let endpoints =
-            if self.facts.api < defaults::SEVERAL_ENDPOINTS { Endpoints::One } else { Endpoints::All };
-        let creation = encode::creation(spec, endpoints)
-            .map_err(|violations| asked.error(ErrorKind::Rejected).caused_by(violations))?;
-        let options = CreateContainerOptions {
-            name: Some(name.to_string()),
-            platform: creation.platform.unwrap_or_default(),
-        };
-        self.check_references(&asked, spec).await?;
-        let created =
-            self.client.create_container(Some(options), creation.body).await.map_err(|failure| asked.failed(&failure))?;
-        let joined = self.join_all(&asked, &created.id, creation.joins).await;
-        let id: Result<ContainerId> =
-            created.id.parse().map_err(|error| decode::undecodable("container", name, error));
-        if let Err(failed) = joined {
-            // The container is only half of what was asked for.
-            if let Ok(id) = &id {
-                self.remove_container(id).await?;
-            }
-            return Err(failed);
-        }
-        let warnings = created.warnings.into_iter().map(warning).collect();
-        Ok(Created { id: id?, warnings })
+        self.create(name, spec).await
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<()> {
@@ -326,12 +191,10 @@ impl Runtime for Docker {
         match self.client.rename_container(id.as_str(), RenameContainerOptions { name: name.to_string() }).await {
             Ok(()) => Ok(()),
             // Docker refuses the name that it has already.
-            Err(failure) if error::status(&failure) == Some(400) => {
-                match self.inspect(&asked, id.as_str()).await? {
-                    Some(state) if state.name == *name => Ok(()),
-                    _ => Err(asked.failed(&failure)),
-                }
-            }
+            Err(failure) if error::status(&failure) == Some(400) => match self.inspect(&asked, id.as_str()).await? {
+                Some(state) if state.name == *name => Ok(()),
+                _ => Err(asked.failed(&failure)),
+            },
             Err(failure) => Err(asked.failed(&failure)),
         }
     }
@@ -342,7 +205,7 @@ impl Runtime for Docker {
         let body = encode::update(update).map_err(|wrong| asked.error(ErrorKind::Rejected).caused_by(wrong))?;
         self.client.update_container(id.as_str(), body).await.map_err(|failure| asked.failed(&failure))?;
         let updated = self.inspect(&asked, id.as_str()).await?;
-        Ok(updated.map(|updated| discarded(update, &updated, &self.facts)).unwrap_or_default())
+        Ok(updated.map(|updated| warning::discarded(update, &updated, &self.facts)).unwrap_or_default())
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<()> {
@@ -377,34 +240,7 @@ impl Runtime for Docker {
 
     /// Three requests.
     async fn exec(&self, id: &ContainerId, exec: &Exec) -> Result<Output> {
-        let asked = Asked::new("run a command in container", id.short());
-        let failed = |failure: Failure| asked.failed(&failure);
-        let options = CreateExecOptions {
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            cmd: Some(exec.command.argv().to_vec()),
-            user: exec.user.clone(),
-            ..Default::default()
-        };
-        let made = self.client.create_exec(id.as_str(), options).await.map_err(failed)?.id;
-        let output = match self.client.start_exec(&made, None).await {
-            Ok(StartExecResults::Attached { output, .. }) => pieces::collect(output).await.map_err(failed)?,
-            Ok(StartExecResults::Detached) => Output { code: 0, stdout: Vec::new(), stderr: Vec::new() },
-            // Newer engines fail where the program is not there; the exit status tells.
-            Err(failure) if matches!(error::status(&failure), Some(400 | 500)) => {
-                let code = self.client.inspect_exec(&made).await.map_err(failed)?.exit_code;
-                return match code {
-                    Some(code @ (126 | 127)) => {
-                        Ok(Output { code, stdout: Vec::new(), stderr: error::text(&failure).into_bytes() })
-                    }
-                    _ => Err(asked.failed(&failure)),
-                };
-            }
-            Err(failure) => return Err(asked.failed(&failure)),
-        };
-        let code = self.client.inspect_exec(&made).await.map_err(failed)?.exit_code;
-        let lost = || asked.error(ErrorKind::EngineFailed).because("it ended without an exit status");
-        Ok(Output { code: code.ok_or_else(lost)?, ..output })
+        self.run(id, exec).await
     }
 
     fn logs(&self, id: &ContainerId, options: LogOptions) -> BoxStream<'static, Result<LogChunk>> {
@@ -433,7 +269,8 @@ impl Runtime for Docker {
     /// One request for the list, and one for each image: a list does not say what an image implies.
     async fn images(&self) -> Result<Vec<ImageState>> {
         let asked = Asked::new("list", "images");
-        let listed = self.client.list_images(None::<ListImagesOptions>).await.map_err(|failure| asked.failed(&failure))?;
+        let listed =
+            self.client.list_images(None::<ListImagesOptions>).await.map_err(|failure| asked.failed(&failure))?;
         let looks = stream::iter(listed).map(async |image| self.find_image(&image.id).await);
         // One that is gone meanwhile is not there.
         looks.buffer_unordered(AT_ONCE).try_filter_map(async |image| Ok(image)).try_collect().await
@@ -529,10 +366,8 @@ impl Runtime for Docker {
     }
 
     async fn connect_network(&self, name: &NetworkName, id: &ContainerId, endpoint: &Endpoint) -> Result<()> {
-        let request = NetworkConnectRequest {
-            container: id.to_string(),
-            endpoint_config: Some(encode::endpoint(endpoint)),
-        };
+        let request =
+            NetworkConnectRequest { container: id.to_string(), endpoint_config: Some(encode::endpoint(endpoint)) };
         match self.client.connect_network(name.as_str(), request).await {
             Err(failure) if error::text(&failure).contains("already exists in network") => Ok(()),
             outcome => outcome.map_err(|failure| Asked::new("connect network", name).failed(&failure)),
@@ -546,41 +381,4 @@ impl Runtime for Docker {
             outcome => outcome.map_err(|failure| Asked::new("disconnect network", name).failed(&failure)),
         }
     }
-}
-
-/// What an update asked for, and is not there. That an update takes no limit away is known without looking.
-fn discarded(update: &ContainerUpdate, updated: &ContainerState, engine: &EngineFacts) -> Vec<Warning> {
-    let ContainerUpdate { resources, restart } = update.clone();
-    let wanted = ContainerSpec { resources, restart, ..ContainerSpec::default() };
-    let comparison = Comparison::stated();
-    let around = Surroundings { image: None, wanted_image: None, engine, comparison: &comparison };
-    let differing = diff(&wanted, updated, &around).changes.into_iter();
-    let differing = differing.filter(|change| change.remedy == Remedy::Update);
-    differing
-        .map(|change| Warning { message: format!("the engine did not change {change}"), field: Some(change.field) })
-        .collect()
-}
-
-/// What Docker did not do as asked, with the field that it is about.
-fn warning(message: String) -> Warning {
-    const KNOWN: [(&str, &str); 15] = [
-        ("Block I/O weight", "resources.blkio_weight"),
-        ("memory limit capabilities", "resources.memory"),
-        ("memory soft limit", "resources.memory_reservation"),
-        ("memory reservation", "resources.memory_reservation"),
-        ("memory swappiness", "resources.swappiness"),
-        ("swap limit", "resources.memory_swap"),
-        ("OomKillDisable", "resources.oom_kill_disable"),
-        ("pids limit", "resources.pids_limit"),
-        ("PIDs limit", "resources.pids_limit"),
-        ("CPU shares", "resources.cpu_shares"),
-        ("CPU CFS scheduler", "resources.cpus"),
-        ("CPU cfs period", "resources.cpu_period"),
-        ("CPU cfs quota", "resources.cpu_quota"),
-        ("cpuset", "resources.cpuset_cpus"),
-        ("IPv4 forwarding", "network.mode"),
-    ];
-    let lower = message.to_ascii_lowercase();
-    let known = KNOWN.into_iter().find(|(words, _)| lower.contains(&words.to_ascii_lowercase()));
-    Warning { field: known.map(|(_, field)| field.into()), message }
 }
