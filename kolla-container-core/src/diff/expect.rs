@@ -40,7 +40,7 @@ pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around:
     command(&mut expected, wanted, implied);
     environment(&mut expected, wanted, implied, defaults);
     mounts(&mut expected, wanted, implied);
-    network(&mut expected, wanted, implied, observed);
+    network(&mut expected, wanted, implied, container);
     security(&mut expected, wanted, observed);
     resources(&mut expected, wanted, observed, around.engine);
     healthcheck(&mut expected.healthcheck, &observed.healthcheck);
@@ -173,7 +173,13 @@ fn mounts(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &Contai
     }
 }
 
-fn network(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec, observed: &ContainerSpec) {
+fn network(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &ContainerSpec, container: &ContainerState) {
+    let observed = &container.config;
+    for (name, endpoint) in expected.network.networks.iter_mut().flatten() {
+        let there = observed.network.networks.as_ref().and_then(|networks| networks.get(name));
+        let aliases = there.iter().flat_map(|endpoint| &endpoint.aliases);
+        endpoint.aliases.extend(aliases.filter(|alias| is_given_by_engine(alias, container)).cloned());
+    }
     if wanted.network.mode.is_none() && wanted.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
         expected.network.mode = Some(NetworkMode::Named);
     }
@@ -185,6 +191,11 @@ fn network(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &Conta
         let exposed = observed.network.expose.iter().flat_map(|exposed| &exposed.0);
         ports.extend(exposed.filter(|port| published.clone().any(|published| published == *port)));
     }
+}
+
+/// Whether an engine makes this an alias of the container by itself: the beginning of its id, and its host name.
+pub(super) fn is_given_by_engine(alias: &str, container: &ContainerState) -> bool {
+    alias == container.id.short() || container.config.hostname.as_deref() == Some(alias)
 }
 
 /// Engines switch SELinux labels off for containers that share too much with the host.
@@ -221,10 +232,7 @@ fn resources(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &Co
 
 /// Whether its /dev/shm is one of its own, whose size means something.
 pub(super) fn owns_shared_memory(observed: &ContainerSpec) -> bool {
-    !matches!(
-        observed.namespaces.ipc,
-        Some(NamespaceMode::Host | NamespaceMode::None | NamespaceMode::Container(_))
-    )
+    !matches!(observed.namespaces.ipc, Some(NamespaceMode::Host | NamespaceMode::None | NamespaceMode::Container(_)))
 }
 
 /// What an engine makes of a memory limit where swap is not stated: the same again.

@@ -4,7 +4,7 @@
 
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
-use super::{Comparison, Surroundings, expect::expect, expect::owns_shared_memory};
+use super::{Comparison, Surroundings, expect::expect, expect::is_given_by_engine, expect::owns_shared_memory};
 use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
@@ -44,6 +44,9 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
     stated.labels = stated.labels.filter(|labels| !labels.0.is_empty());
     stated.network.expose = stated.network.expose.filter(|ports| !ports.0.is_empty());
     stated.user = stated.user.filter(|user| !user.is_empty());
+    for endpoint in stated.network.networks.iter_mut().flat_map(|networks| networks.values_mut()) {
+        endpoint.aliases.retain(|alias| !is_given_by_engine(alias, container));
+    }
     // That is what stating networks means.
     if stated.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
         stated.network.mode = None;

@@ -267,7 +267,11 @@ impl Value for BTreeMap<NetworkName, Endpoint> {
 
     fn uses(&self) -> Vec<&'static str> {
         let has_mac = self.values().any(|endpoint| endpoint.mac.is_some());
-        [(self.len() > 1, "several"), (has_mac, "mac")].into_iter().filter(|(used, _)| *used).map(|(_, part)| part).collect()
+        [(self.len() > 1, "several"), (has_mac, "mac")]
+            .into_iter()
+            .filter(|(used, _)| *used)
+            .map(|(_, part)| part)
+            .collect()
     }
 }
 

@@ -48,7 +48,7 @@ pub fn container(document: &Value) -> Result<ContainerState> {
     let text = |key| document.get(key).and_then(Value::as_str);
     let name = text("Name").map(|name| name.trim_start_matches('/')).or_else(|| text("Id")).unwrap_or("without a name");
     let typed: ContainerInspectResponse =
-        serde_json::from_value(document.clone()).map_err(|error| undecodable("container", name, error))?;
+        serde_json::from_value(read_keys(document)).map_err(|error| undecodable("container", name, error))?;
     inspected(typed)
 }
 
@@ -58,6 +58,24 @@ pub fn image(document: &Value) -> Result<ImageState> {
     let typed: ImageInspect =
         serde_json::from_value(document.clone()).map_err(|error| undecodable("image", name, error))?;
     inspected_image(typed)
+}
+
+/// The keys that are read; in the others nothing can be wrong.
+fn read_keys(document: &Value) -> Value {
+    const KEYS: [&str; 10] = [
+        "Id",
+        "Name",
+        "Image",
+        "Created",
+        "RestartCount",
+        "State",
+        "Config",
+        "HostConfig",
+        "NetworkSettings",
+        "Mounts",
+    ];
+    let keys = KEYS.into_iter().filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())));
+    Value::Object(keys.collect())
 }
 
 pub(crate) fn inspected(document: ContainerInspectResponse) -> Result<ContainerState> {

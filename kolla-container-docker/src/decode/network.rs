@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bollard::models::{EndpointSettings, HostConfig, NetworkSettings, PortMap};
+use kolla_container_core::NetworkName;
 use kolla_container_core::spec::{
     ContainerPort, Endpoint, ExposedPorts, ExtraHosts, HostAddress, HostPort, Link, Network, NetworkMode, Ports,
 };
-use kolla_container_core::{ContainerId, NetworkName};
 
 use super::{Wrong, filled, read, read_all};
 
 /// Takes the network out of a host configuration.
 pub(super) fn decode(
-    id: &ContainerId,
     exposed: Option<ExposedPorts>,
     host: &mut HostConfig,
     settings: Option<&NetworkSettings>,
@@ -25,7 +24,7 @@ pub(super) fn decode(
     for (name, joined) in joined {
         links.extend(joined.links.iter().flatten().map(|text| link(text)).collect::<Result<Vec<_>, _>>()?);
         if !is_said_by(&mode, name) {
-            networks.insert(read("NetworkSettings.Networks", name)?, endpoint(id, joined)?);
+            networks.insert(read("NetworkSettings.Networks", name)?, endpoint(joined)?);
         }
     }
     links.extend(host.links.take().iter().flatten().map(|text| link(text)).collect::<Result<Vec<_>, _>>()?);
@@ -81,14 +80,12 @@ fn is_said_by(mode: &NetworkMode, network: &str) -> bool {
 
 /// An endpoint as it was asked for; the addresses that Docker picked are elsewhere. The hardware address stays out: of
 /// one that was asked for and one that was picked Docker says the same.
-fn endpoint(id: &ContainerId, joined: &EndpointSettings) -> Result<Endpoint, Wrong> {
+fn endpoint(joined: &EndpointSettings) -> Result<Endpoint, Wrong> {
     let asked = joined.ipam_config.as_ref();
     let ipv4 = filled(asked.and_then(|asked| asked.ipv4_address.clone()));
     let ipv6 = filled(asked.and_then(|asked| asked.ipv6_address.clone()));
-    // Docker gives every container the beginning of its id as an alias.
-    let aliases = joined.aliases.iter().flatten().filter(|alias| *alias != id.short());
     Ok(Endpoint {
-        aliases: aliases.cloned().collect(),
+        aliases: joined.aliases.iter().flatten().cloned().collect(),
         ipv4: ipv4.map(|ip| read("IPAMConfig.IPv4Address", &ip)).transpose()?,
         ipv6: ipv6.map(|ip| read("IPAMConfig.IPv6Address", &ip)).transpose()?,
         mac: None,

@@ -34,7 +34,7 @@ pub(super) fn container(document: ContainerInspectResponse) -> Result<ContainerS
     let doing = document.state.unwrap_or_default();
 
     let mut spec = config::take(&mut config).into_spec()?;
-    spec.network = network::decode(&id, spec.network.expose.take(), &mut host, settings.as_ref())?;
+    spec.network = network::decode(spec.network.expose.take(), &mut host, settings.as_ref())?;
     spec.image = match filled(config.image) {
         Some(image) => image_name(&image),
         None => None,

@@ -1,5 +1,6 @@
 //! The conformance suite: what the port promises, and what a reconcile does with it.
 
+pub mod bugs;
 pub mod containers;
 pub mod exec;
 pub mod images;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Case> {
         logs::cases(),
         reconcile::cases(),
         replacement::cases(),
+        bugs::cases(),
         crate::matrix::cases(),
     ];
     groups.into_iter().flatten().collect()

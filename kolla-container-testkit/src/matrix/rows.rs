@@ -99,6 +99,10 @@ pub fn rows() -> Vec<Row> {
         row("network.networks", "with an alias", json!({"{network}": {"aliases": ["kit"]}}))
             .from(json!({"{network}": {}}))
             .along("network.mode"),
+        row("network.networks", "beside a host name", json!({"{network}": {"aliases": ["kit"]}}))
+            .from(json!({"{network}": {}}))
+            .with(json!({"hostname": "kit-host"}))
+            .along("network.mode"),
         row("network.networks", "another network", json!({"{second_network}": {}}))
             .from(json!({"{network}": {}}))
             .along("network.mode"),
