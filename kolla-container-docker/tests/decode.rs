@@ -1,5 +1,7 @@
 //! Documents that a Docker 20.10 printed, and what becomes of them when they are less than whole.
 
+#![expect(clippy::unwrap_used, reason = "what fails to be prepared fails the test")]
+
 use kolla_container_core::diff::{Comparison, Surroundings, diff, minimal};
 use kolla_container_core::state::{Health, Status};
 use kolla_container_core::{ContainerSpec, ErrorKind};
