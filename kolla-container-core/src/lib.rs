@@ -40,6 +40,7 @@
 //!
 //! - [`memory`]: an engine and a supervisor in memory, for tests and as the embedded default. Docker,
 //!   Podman and systemd are crates of their own.
+//! - [`snapshot`]: a recorded engine, for bug reports, and for plans without a connection.
 //! - [`layer`]: wrappers around a runtime: deadlines, faults for tests.
 //! - [`dialect`]: other tools' words for a spec; kolla-ansible's so far.
 //! - `mock` (feature `mock`): mockall doubles of the two ports.
@@ -65,6 +66,7 @@ pub mod reconcile;
 mod runtime;
 mod secret;
 mod shown;
+pub mod snapshot;
 pub mod spec;
 pub mod state;
 mod supervisor;

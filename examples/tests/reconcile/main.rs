@@ -5,6 +5,7 @@
 mod engines;
 mod files;
 mod json;
+mod recorded;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -39,9 +40,11 @@ impl Folder {
     fn reconcile(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reconcile"));
         command.args(arguments).current_dir(&self.0).stdin(Stdio::null());
-        for variable in ["DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR"] {
+        let variables = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"];
+        for variable in variables.into_iter().chain(["CONTAINER_HOST", "XDG_RUNTIME_DIR"]) {
             command.env_remove(variable);
         }
+        command.env("DOCKER_CONFIG", self.path("no-configuration"));
         command
     }
 
@@ -139,7 +142,15 @@ fn wrong_arguments_exit_with_1_because_2_means_that_something_is_to_do() {
         &["destroy", "x"],
         &["plan", "--jobs", "0", "x"],
         &["plan", "--jobs", "257", "x"],
-        &["plan", "--host", "ssh://node1", "x"],
+        &["plan", "--host", "node1", "x"],
+        &["plan", "--images", "y", "x"],
+        &["plan", "--recorded", "y", "--host", "unix:///z", "x"],
+        &["apply", "--recorded", "y", "x"],
+        &["remove", "--recorded", "y", "x"],
+        &["export"],
+        &["export", "../x"],
+        &["export", "--all", "x"],
+        &["export", "--policy", "stated", "x"],
         &["plan", "--policy", "lax", "x"],
         &["apply", "--volumes", "x"],
         &["remove", "--policy", "kolla", "x"],
@@ -156,7 +167,15 @@ fn wrong_arguments_exit_with_1_because_2_means_that_something_is_to_do() {
 fn the_help_says_what_the_exit_codes_mean() {
     let folder = Folder::new("help");
 
-    for arguments in [&["--help"][..], &["-h"], &["plan", "--help"], &["apply", "-h"], &["remove", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["plan", "--help"],
+        &["apply", "-h"],
+        &["remove", "--help"],
+        &["export", "-h"],
+        &["export", "--help"],
+    ] {
         let ran = folder.run(arguments);
 
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments:?}");

@@ -38,7 +38,9 @@ impl Subject<'_> {
         if let Some(image) = &wanted.image {
             let there = self.seen.images.get(image).and_then(Option::as_ref);
             // The same name stands for an image of each platform, and an engine has one of them at a time.
-            let fits = |there: &ImageState| wanted.platform.is_none() || wanted.platform == there.platform;
+            let fits = |there: &ImageState| {
+                wanted.platform.is_none() || wanted.platform == there.platform || there.is_unread()
+            };
             if !there.is_some_and(fits) {
                 steps.once(Action::PullImage { image: image.clone(), platform: wanted.platform.clone() });
             }
@@ -83,7 +85,7 @@ impl Subject<'_> {
     /// Answers those of which only the image, once it is here, can tell whether they are still wanted.
     fn inherit(&mut self, spec: &mut ContainerSpec, old: &ContainerState) -> BTreeMap<CleanPath, VolumeName> {
         let image_declares = |target: &CleanPath| {
-            let image = self.seen.images.get(spec.image.as_ref()?)?.as_ref()?;
+            let image = self.seen.images.get(spec.image.as_ref()?)?.as_ref().filter(|image| !image.is_unread())?;
             Some(image.config.mounts.as_ref().is_some_and(|mounts| mounts.0.contains_key(target)))
         };
         let mut undecided = BTreeMap::new();

@@ -47,6 +47,7 @@ pub struct Reconciler {
     jobs: usize,
     take_over: bool,
     check_config: bool,
+    look_once: bool,
     now: fn() -> Timestamp,
     locks: Arc<lock::Locks>,
 }
@@ -66,6 +67,7 @@ impl Reconciler {
             jobs: Self::JOBS,
             take_over: false,
             check_config: false,
+            look_once: false,
             now: Timestamp::now,
             locks: Arc::default(),
         }
@@ -110,6 +112,13 @@ impl Reconciler {
     /// Running the config checks of containers that are otherwise as they should be. Default: no.
     pub fn checking_config(mut self, check_config: bool) -> Self {
         self.check_config = check_config;
+        self
+    }
+
+    /// Taking what a first look shows for the state of things, instead of waiting for what passes by itself:
+    /// for a [recorded engine](crate::snapshot), on which nothing does. Default: no.
+    pub fn looking_once(mut self, look_once: bool) -> Self {
+        self.look_once = look_once;
         self
     }
 

@@ -73,21 +73,21 @@ async fn containers(
     names: BTreeSet<ContainerName>,
     reconciler: &Reconciler,
 ) -> Result<BTreeMap<ContainerName, Result<Option<ContainerState>>>> {
-    let runtime = reconciler.runtime.as_ref();
     let looks = each(names, reconciler.jobs, async |name| {
-        let state = settled(&name, runtime).await;
+        let state = settled(&name, reconciler).await;
         (name, state)
     });
     looks.await.into_iter().map(|(name, state)| Ok((name, alone(state)?))).collect()
 }
 
 /// A container once it is not on its way to another state.
-async fn settled(name: &ContainerName, runtime: &dyn Runtime) -> Result<Option<ContainerState>> {
+async fn settled(name: &ContainerName, reconciler: &Reconciler) -> Result<Option<ContainerState>> {
+    let patience = if reconciler.look_once { Duration::ZERO } else { PATIENCE };
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);
     loop {
-        match runtime.container(name).await? {
-            Some(state) if state.status.is_passing() && begun.elapsed() < PATIENCE => {}
+        match reconciler.runtime.container(name).await? {
+            Some(state) if state.status.is_passing() && begun.elapsed() < patience => {}
             settled => return Ok(settled),
         }
         tokio::time::sleep(pause).await;
@@ -181,16 +181,22 @@ async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) ->
     }
     let default = Deploy::default();
     let deploy = goal.spec().map_or(&default, |spec| &spec.deploy);
-    let patience = if new.config.healthcheck.is_active() { deploy.deadlines.healthy() } else { Duration::ZERO };
-    let deadline = deploy.settle_time().saturating_add(deploy.deadlines.request()).saturating_add(patience);
-    let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, true, deploy.settle_time());
+    let (settle, deadline) = if reconciler.look_once {
+        (Duration::ZERO, Duration::ZERO)
+    } else {
+        let patience = if new.config.healthcheck.is_active() { deploy.deadlines.healthy() } else { Duration::ZERO };
+        let settle = deploy.settle_time();
+        (settle, settle.saturating_add(deploy.deadlines.request()).saturating_add(patience))
+    };
+    let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, true, settle);
     matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())))
 }
 
 async fn look_at_used_images(seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
     let runtime = reconciler.runtime.as_ref();
-    let known: BTreeMap<ImageId, _> =
-        seen.images.values().flatten().map(|image| (image.id.clone(), Some(image.clone()))).collect();
+    // One that came without what it implies is asked for by its id, too.
+    let read = seen.images.values().flatten().filter(|image| !image.is_unread());
+    let known: BTreeMap<ImageId, _> = read.map(|image| (image.id.clone(), Some(image.clone()))).collect();
     let leftovers = seen.leftovers.values().flat_map(|leftovers| [&leftovers.next, &leftovers.previous]).flatten();
     let used: BTreeSet<ImageId> = seen
         .containers
@@ -252,12 +258,34 @@ async fn give_names(seen: &mut Observation, leftovers: &[ContainerSummary], reco
     }));
     let unknown: BTreeSet<ContainerId> =
         states.flat_map(|(_, state)| ids_in(state)).filter(|id| !names.contains_key(id)).collect();
-    names.extend(look_up(unknown, reconciler).await?);
+    let mut unreadable: BTreeMap<ContainerId, Error> = BTreeMap::new();
+    for (id, look) in look_up(unknown, reconciler).await? {
+        match look {
+            Ok(name) => names.extend(name.map(|name| (id, name))),
+            Err(error) => {
+                unreadable.insert(id, error);
+            }
+        }
+    }
+    // Only those who refer to it cannot be compared.
+    for (name, state) in &mut seen.containers {
+        let Ok(Some(container)) = state else { continue };
+        if let Some(error) = ids_in(container).iter().find_map(|id| unreadable.get(id)) {
+            let refused = Error::new(error.kind(), "look up the references of container", name);
+            *state = Err(refused.caused_by(error.clone()));
+        }
+    }
     let containers = seen.containers.values_mut().filter_map(|state| state.as_mut().ok()?.as_mut());
     let leftovers = seen.leftovers.values_mut().flat_map(|leftovers| [&mut leftovers.next, &mut leftovers.previous]);
     for state in containers.chain(leftovers.flatten()) {
         state.name_references(&names);
         state.conceal_declared_secrets();
+        // Engines say it of images; of a container Docker says no more than the operating system.
+        if state.config.platform.is_none()
+            && let Some(Some(image)) = seen.used_images.get(&state.image_id)
+        {
+            state.config.platform.clone_from(&image.platform);
+        }
     }
     Ok(())
 }
@@ -269,19 +297,23 @@ fn ids_in(state: &ContainerState) -> Vec<ContainerId> {
         .collect()
 }
 
-/// The names of containers by their ids; those that are gone have none.
-async fn look_up(ids: BTreeSet<ContainerId>, reconciler: &Reconciler) -> Result<BTreeMap<ContainerId, ContainerName>> {
+/// The names of containers by their ids; those that are gone have none. One that cannot be read fails alone.
+async fn look_up(
+    ids: BTreeSet<ContainerId>,
+    reconciler: &Reconciler,
+) -> Result<Vec<(ContainerId, Result<Option<ContainerName>>)>> {
     let runtime = reconciler.runtime.as_ref();
     let looks = each(ids, reconciler.jobs, async |id| {
-        let state = runtime.container_by_id(&id).await?;
-        Ok::<_, Error>(state.map(|state| (id, state.name)))
+        let name = runtime.container_by_id(&id).await.map(|state| state.map(|state| state.name));
+        (id, name)
     });
-    looks.await.into_iter().filter_map(Result::transpose).collect()
+    looks.await.into_iter().map(|(id, name)| Ok((id, alone(name)?))).collect()
 }
 
 /// A container with the names of those that it refers to.
 pub(super) async fn with_names(mut container: ContainerState, reconciler: &Reconciler) -> Result<ContainerState> {
-    let names = look_up(ids_in(&container).into_iter().collect(), reconciler).await?;
+    let looks = look_up(ids_in(&container).into_iter().collect(), reconciler).await?.into_iter();
+    let names = looks.filter_map(|(id, name)| name.transpose().map(|name| Ok((id, name?)))).collect::<Result<_>>()?;
     container.name_references(&names);
     container.conceal_declared_secrets();
     Ok(container)

@@ -23,6 +23,18 @@ pub struct ImageState {
     pub created: Option<Timestamp>,
 }
 
+impl ImageState {
+    /// An image that is there, and of which only the id is known.
+    pub(crate) fn unread(id: ImageId) -> Self {
+        Self { id, names: Vec::new(), config: ContainerSpec::default(), platform: None, size: 0, created: None }
+    }
+
+    /// Whether only its id is known: then nobody can tell what it implies.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.names.is_empty() && self.platform.is_none() && self.config == ContainerSpec::default()
+    }
+}
+
 /// How far the pull of an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullProgress {

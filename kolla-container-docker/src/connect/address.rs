@@ -95,8 +95,8 @@ pub(super) struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// The parts of `text`, or what is wrong with it.
     ///
-    /// They become words of `ssh`'s command line and, by a user's configuration of ssh, of a shell's. So users and hosts
-    /// are of plain characters, and do not begin with the dash of an option.
+    /// They become words of `ssh`'s command line and, by a user's configuration of ssh, of a shell's. So users and
+    /// hosts are of plain characters, and do not begin with the dash of an option.
     pub(super) fn of(text: &'a str) -> Result<Self, &'static str> {
         let (user, rest) = match text.rsplit_once('@') {
             Some((user, _)) if user.contains(':') => return Err("a password has no place in it"),

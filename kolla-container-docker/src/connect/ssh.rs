@@ -1,5 +1,5 @@
-//! The system's `ssh` as a way to an engine, as docker's own command goes it: keys, aliases and known hosts are those of
-//! the user's configuration of ssh, and nothing is asked.
+//! The system's `ssh` as a way to an engine, as docker's own command goes it: keys, aliases and known hosts are those
+//! of the user's configuration of ssh, and nothing is asked.
 
 use std::ffi::OsString;
 use std::io;

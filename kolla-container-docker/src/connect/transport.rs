@@ -3,7 +3,8 @@
 //! bollard's own connectors are not used. Its ssh connector loses the port, accepts the key of any new host and leaves
 //! processes behind; its TLS connector trusts the system's authorities beside the one that is named, goes on without
 //! the client certificate when the key is broken, and panics in a program with two providers of cryptography; its unix
-//! connector calls a socket missing that may not be looked at. Here all ways are the same, but for how they are dialled.
+//! connector calls a socket missing that may not be looked at. Here all ways are the same, but for how they are
+//! dialled.
 
 use std::error::Error as StdError;
 use std::io;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kolla_container_core::ContainerName;
 use kolla_container_core::diff::Comparison;
-
-use crate::engine::Address;
+use kolla_container_docker::Address;
 
 const FILES: &str = "\
 Files:
@@ -22,26 +22,38 @@ Files:
 
 const ENGINES: &str = "\
 Engines:
-  `--engine auto` takes what --host, DOCKER_HOST or CONTAINER_HOST names, the first of them that is set; else the
-  first of these sockets that is there:
+  `--engine docker` takes what --host names, else what docker's own command would take: DOCKER_HOST, DOCKER_CONTEXT,
+  the current context, the default socket. With TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say.
+  `--engine auto` takes what --host, Docker's environment (as above) or CONTAINER_HOST names, the first of them that
+  names one; else the first of these sockets that is there:
     /var/run/docker.sock, $XDG_RUNTIME_DIR/podman/podman.sock, /run/podman/podman.sock
   One that refuses, or that nobody answers at, is an error: the next one may be the wrong engine. Where there is
-  none at all, `plan` plans on an empty engine in memory, and says so.
-  This version speaks to the engine in memory only, which begins empty and ends with the program.";
+  none at all, `plan` plans on an empty engine in memory, and says so. Podman is not built yet.
+  `--engine memory` is an engine in this program, which begins empty and ends with it.";
+
+const RECORDED: &str = "\
+Recorded engines:
+  `plan` and `export` work without a connection on what Docker said elsewhere, or at another time:
+    docker inspect web db > containers.json
+    docker image inspect nginx:1.27 mariadb:11 > images.json
+    reconcile plan web.yaml --engine docker --recorded containers.json --images images.json
+  A container that is not recorded is not there. Without its image, what only the image could tell is not compared.";
 
 const CODES: &str = "\
 Exit codes:
   plan            0 nothing to do, 2 something to do, 1 an error, or a container that may not be touched
   apply, remove   0 everything is as it should be, 1 an error; what could be done is done, and the rest is listed
+  export          0 the file is complete, 1 an error
   all             1 wrong arguments, 130 interrupted twice (the next run puts right what was begun)";
 
 const EXAMPLE: &str = "\
 Example:
   reconcile plan examples/data/kolla_services.json
-  reconcile apply --engine memory examples/data/kolla_services.json";
+  reconcile apply --engine memory examples/data/kolla_services.json
+  reconcile export web db > shop.yaml && reconcile plan shop.yaml";
 
 fn closing() -> String {
-    [FILES, ENGINES, CODES, EXAMPLE].join("\n\n")
+    [FILES, ENGINES, RECORDED, CODES, EXAMPLE].join("\n\n")
 }
 
 /// Brings containers to what files say they should be: says field by field what differs, and closes the difference.
@@ -54,13 +66,48 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Job(Job),
+    /// Print containers, whoever made them, as a file that describes them, passwords included
+    ///
+    /// The file states what neither the image nor the engine implies, and `plan` finds nothing to do about it. THE VALUES
+    /// OF ALL ENVIRONMENT VARIABLES ARE IN IT, passwords too: it is meant to run the same containers. With --json the file
+    /// is JSON instead of YAML.
+    #[command(after_help = CODES, after_long_help = closing(), verbatim_doc_comment)]
+    Export(Export),
+}
+
+impl Command {
+    pub(crate) fn common(&self) -> &Common {
+        match self {
+            Self::Job(job) => job.common(),
+            Self::Export(export) => &export.common,
+        }
+    }
+
+    /// The recording to work on, where that is possible at all.
+    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+        match self {
+            Self::Job(Job::Plan { recorded, .. }) | Self::Export(Export { recorded, .. }) => Some(recorded),
+            Self::Job(Job::Apply { .. } | Job::Remove { .. }) => None,
+        }
+    }
+}
+
+/// What is done about the containers that files describe.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
     /// Show what would be done; change nothing.
     #[command(after_help = CODES, after_long_help = closing())]
     Plan {
         #[command(flatten)]
+        described: Described,
+        #[command(flatten)]
         common: Common,
         #[command(flatten)]
         wanted: Wanted,
+        #[command(flatten)]
+        recorded: Recorded,
     },
     /// Show the plan, make the containers what the files say, and watch that they stay up
     ///
@@ -70,6 +117,8 @@ pub(crate) enum Command {
     #[command(after_help = CODES, after_long_help = closing(), verbatim_doc_comment)]
     Apply {
         #[command(flatten)]
+        described: Described,
+        #[command(flatten)]
         common: Common,
         #[command(flatten)]
         wanted: Wanted,
@@ -78,20 +127,28 @@ pub(crate) enum Command {
     #[command(after_help = CODES, after_long_help = closing())]
     Remove {
         #[command(flatten)]
-        common: Common,
+        described: Described,
         /// Remove their anonymous volumes too; named ones always stay.
         #[arg(long)]
         volumes: bool,
+        #[command(flatten)]
+        common: Common,
     },
 }
 
-impl Command {
+impl Job {
     /// Its name, as it is written.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Plan { .. } => "plan",
             Self::Apply { .. } => "apply",
             Self::Remove { .. } => "remove",
+        }
+    }
+
+    pub(crate) fn described(&self) -> &Described {
+        match self {
+            Self::Plan { described, .. } | Self::Apply { described, .. } | Self::Remove { described, .. } => described,
         }
     }
 
@@ -103,30 +160,61 @@ impl Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Common {
+pub(crate) struct Export {
+    /// Which containers.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) names: Vec<ContainerName>,
+
+    /// All containers of the engine; one that cannot be exported does not keep the others from it.
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    #[command(flatten)]
+    pub(crate) recorded: Recorded,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Described {
     /// What should run: YAML or JSON, `-` for the standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-
-    /// Which engine.
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
-    pub(crate) engine: Engine,
-
-    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT.
-    #[arg(long, value_name = "URL")]
-    pub(crate) host: Option<Address>,
 
     /// How many containers are dealt with at the same time, 1 to 256.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 
-    /// Print one JSON document to the standard output instead of text, also for errors.
-    #[arg(long)]
-    pub(crate) json: bool,
-
     /// Take over replacements that another run may still be at work on.
     #[arg(long)]
     pub(crate) take_over: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Which engine.
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub(crate) engine: Engine,
+
+    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT or ssh://[USER@]HOST[:PORT].
+    #[arg(long, value_name = "URL")]
+    pub(crate) host: Option<Address>,
+
+    /// Print one JSON document to the standard output instead of text, also for errors.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recorded {
+    /// Ask no engine, but what `docker inspect NAME...` has printed; `-` is the standard input.
+    #[arg(long = "recorded", value_name = "FILE", conflicts_with = "host")]
+    pub(crate) containers: Option<PathBuf>,
+
+    /// The images of the recorded containers: what `docker image inspect NAME...` has printed.
+    #[arg(long, value_name = "FILE", requires = "containers")]
+    pub(crate) images: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -149,7 +237,7 @@ pub(crate) struct Wanted {
 pub(crate) enum Engine {
     /// What is configured, else the first socket that is there.
     Auto,
-    /// Docker; not built yet.
+    /// Docker.
     Docker,
     /// Podman; not built yet.
     Podman,

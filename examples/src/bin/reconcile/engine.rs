@@ -1,104 +1,95 @@
-//! Which engine: what is configured, else the first socket that is there. Decides; asking is `probe`'s.
+//! Which engine: what is configured, else the first socket that is there. Choosing asks nobody; connecting does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::pin::Pin;
+use std::sync::Arc;
 
+use kolla_container_core::layer::{Call, Deadline, Layer, Layered};
+use kolla_container_core::memory::MemoryEngine;
+use kolla_container_core::spec::Deadlines;
 use kolla_container_core::state::EngineKind;
-use kolla_container_core::{Error, ErrorKind, ParseError};
+use kolla_container_core::{Error, ErrorKind, Runtime};
+use kolla_container_docker::{Address, Connection, Docker};
 
 use crate::cli::Engine;
 
-/// Where an engine listens.
+/// The engine to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
-    /// On a socket of this machine.
-    Unix(PathBuf),
-    /// At `HOST:PORT`.
-    Tcp(String),
+pub(crate) enum Choice {
+    /// Docker.
+    Docker {
+        connection: Connection,
+        /// Who says so.
+        by: By,
+    },
+    /// The engine in memory.
+    Memory {
+        /// What the user should know.
+        warning: Option<String>,
+    },
 }
 
-impl fmt::Display for Address {
+/// Who says where an engine listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// An option, a variable or a file.
+    Named(&'static str),
+    /// Nobody: it is the default, and its socket is there.
+    Found,
+    /// Nobody: it is the default.
+    Default,
+}
+
+impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp(authority) => write!(f, "tcp://{authority}"),
+            Self::Named(what) => write!(f, "{what} names it"),
+            Self::Found => f.write_str("docker's socket is there; name another engine with --engine or --host"),
+            Self::Default => f.write_str("docker's default; name another one with --host"),
         }
     }
-}
-
-impl FromStr for Address {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let right = "an engine listens at unix:///PATH or tcp://HOST:PORT";
-        let Some((scheme, rest)) = text.split_once("://") else { return Err(ParseError::new(right)) };
-        match scheme {
-            "unix" if rest.starts_with('/') => Ok(Self::Unix(PathBuf::from(rest))),
-            "tcp" => {
-                let authority = rest.strip_suffix('/').unwrap_or(rest);
-                let is_right = authority.rsplit_once(':').is_some_and(|(host, port)| {
-                    let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#']);
-                    is_host && port.parse::<u16>().is_ok()
-                });
-                if is_right { Ok(Self::Tcp(authority.to_owned())) } else { Err(ParseError::new(right)) }
-            }
-            "unix" => Err(ParseError::new(right)),
-            scheme => Err(ParseError::new(format!("{scheme}:// is not supported: {right}"))),
-        }
-    }
-}
-
-/// What became of asking at an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// This engine answers.
-    Is(EngineKind),
-    /// There is no such socket.
-    Absent,
-    /// We may not.
-    Refused,
-    /// Something is there, but no engine answers, and why.
-    Silent(String),
-}
-
-/// That the engine in memory is to be used: the only one that this version speaks to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// What the user should know.
-    pub(crate) warning: Option<String>,
-}
-
-/// Whom to ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    /// Which engine it should be; `None` where only the answer tells.
-    pub(crate) kind: Option<EngineKind>,
-    pub(crate) address: Address,
 }
 
 /// What the machine and the user say about engines.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     /// `--host`.
-    pub(crate) host: Option<Address>,
-    /// `DOCKER_HOST`.
-    pub(crate) docker_host: Option<String>,
-    /// `CONTAINER_HOST`.
-    pub(crate) container_host: Option<String>,
+    host: Option<Address>,
+    /// What docker's own command would talk to.
+    docker: Result<Connection, Error>,
+    /// Who says so; nobody where that is the default.
+    docker_by: Option<&'static str>,
+    /// Whether `DOCKER_TLS_VERIFY` is set.
+    tls: bool,
+    /// Whether `CONTAINER_HOST` is set, which is Podman's.
+    container_host: bool,
     /// Where engines listen when nobody says anything, in the order of preference.
-    pub(crate) sockets: Vec<(EngineKind, PathBuf)>,
+    sockets: Vec<(EngineKind, PathBuf)>,
 }
 
 impl Surroundings {
     /// Those of this process.
     pub(crate) fn of_process(host: Option<Address>) -> Self {
-        let stated = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let docker = Connection::from_env();
+        let is_default = docker.as_ref().is_ok_and(|connection| *connection == Connection::local());
+        let docker_by = if is_set("DOCKER_HOST") {
+            Some("DOCKER_HOST")
+        } else if is_default {
+            None
+        } else if is_set("DOCKER_CONTEXT") {
+            Some("DOCKER_CONTEXT")
+        } else {
+            Some("docker's configuration")
+        };
         let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
         Self {
             host,
-            docker_host: stated("DOCKER_HOST"),
-            container_host: stated("CONTAINER_HOST"),
+            docker,
+            docker_by,
+            tls: is_set("DOCKER_TLS_VERIFY"),
+            container_host: is_set("CONTAINER_HOST"),
             sockets: Self::usual_sockets(runtime_dir.as_deref().map(Path::new)),
         }
     }
@@ -113,43 +104,22 @@ impl Surroundings {
             .collect()
     }
 
-    /// The candidate that somebody has named, and who has.
-    fn configured(&self) -> Result<Option<(&'static str, Candidate)>, Error> {
-        if let Some(address) = &self.host {
-            return Ok(Some(("--host", Candidate { kind: None, address: address.clone() })));
-        }
-        let variables = [
-            ("DOCKER_HOST", &self.docker_host, EngineKind::Docker),
-            ("CONTAINER_HOST", &self.container_host, EngineKind::Podman),
-        ];
-        let named = variables.into_iter().find_map(|(name, value, kind)| Some((name, value.as_ref()?, kind)));
-        let Some((name, value, kind)) = named else { return Ok(None) };
-        match value.parse() {
-            Ok(address) => Ok(Some((name, Candidate { kind: Some(kind), address }))),
-            Err(error) => Err(Error::new(ErrorKind::Rejected, "read the environment variable", name).because(error)),
-        }
-    }
-
     /// The engine to use. Without one, `may_pretend` says whether one in memory will do.
-    pub(crate) async fn select(
+    pub(crate) fn select(
         &self,
         wanted: Engine,
         may_pretend: bool,
-        ask: impl AsyncFn(&Candidate) -> Answer,
-    ) -> Result<Memory, Error> {
-        let not_built = |engine: &str, found: &str| {
-            Err(Error::new(ErrorKind::Unsupported, "use engine", engine)
-                .because(format!("{found}not built yet: this version speaks to `--engine memory` only")))
-        };
+        is_there: impl Fn(&Path) -> bool,
+    ) -> Result<Choice, Error> {
         match wanted {
-            Engine::Docker => not_built("docker", ""),
-            Engine::Podman => not_built("podman", ""),
             Engine::Memory if self.host.is_some() => Err(Error::new(ErrorKind::Rejected, "use engine", "memory")
                 .because("it is in this program and listens nowhere: leave --host out")),
-            Engine::Memory => Ok(Memory { warning: None }),
-            Engine::Auto => match self.choose(ask).await? {
-                Some((kind, address)) => not_built(kind.as_str(), &format!("it answers at {address}, but is ")),
-                None if may_pretend => Ok(Memory {
+            Engine::Memory => Ok(Choice::Memory { warning: None }),
+            Engine::Podman => Err(not_built("")),
+            Engine::Docker => self.docker(By::Default),
+            Engine::Auto => match self.choose(is_there)? {
+                Some(docker) => Ok(docker),
+                None if may_pretend => Ok(Choice::Memory {
                     warning: Some(format!("{}: this is a plan for an empty engine in memory", self.nothing())),
                 }),
                 None => Err(Error::new(ErrorKind::NotFound, "find an engine", "").because(format!(
@@ -162,38 +132,35 @@ impl Surroundings {
 
     /// The engine that is there: the configured one, else the first whose socket is there; `None` where there is none.
     ///
-    /// Whoever is configured or there, and does not answer, is an error: the next one may be the wrong engine, on
+    /// Whoever is configured or there, and does not answer, is an error later: the next one may be the wrong engine, on
     /// which everything would be made a second time.
-    async fn choose(&self, ask: impl AsyncFn(&Candidate) -> Answer) -> Result<Option<(EngineKind, Address)>, Error> {
-        if let Some((by, candidate)) = self.configured()? {
-            let answer = match ask(&candidate).await {
-                Answer::Absent => Answer::Silent("there is no such socket".to_owned()),
-                answer => answer,
-            };
-            return Self::taken(candidate, answer, &format!("{by} names it")).map(Some);
+    fn choose(&self, is_there: impl Fn(&Path) -> bool) -> Result<Option<Choice>, Error> {
+        if self.host.is_some() || self.docker_by.is_some() {
+            return self.docker(By::Default).map(Some);
         }
-        for (kind, path) in &self.sockets {
-            let candidate = Candidate { kind: Some(*kind), address: Address::Unix(path.clone()) };
-            match ask(&candidate).await {
-                Answer::Absent => {}
-                answer => {
-                    let hint = format!("{kind}'s socket is there; name another engine with --engine or --host");
-                    return Self::taken(candidate, answer, &hint).map(Some);
-                }
+        if self.container_host {
+            return Err(not_built("CONTAINER_HOST names it, but it is "));
+        }
+        match self.sockets.iter().find(|(_, path)| is_there(path)) {
+            Some((EngineKind::Podman, path)) => {
+                Err(not_built(&format!("it is at {}, and no other engine is there, but it is ", path.display())))
             }
+            Some(_) => self.docker(By::Found).map(Some),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
-    fn taken(candidate: Candidate, answer: Answer, why: &str) -> Result<(EngineKind, Address), Error> {
-        let failed =
-            |kind, cause: &str| Error::new(kind, "connect to", &candidate.address).because(format!("{cause} ({why})"));
-        match answer {
-            Answer::Is(kind) => Ok((kind, candidate.address)),
-            Answer::Absent => Err(failed(ErrorKind::NotFound, "there is no such socket")),
-            Answer::Refused => Err(failed(ErrorKind::Denied, "permission denied")),
-            Answer::Silent(cause) => Err(failed(ErrorKind::Unreachable, &cause)),
+    /// Docker: where --host says, else where docker's own command would find it, which may be nobody's saying.
+    fn docker(&self, nobody: By) -> Result<Choice, Error> {
+        let Some(address) = &self.host else {
+            let by = self.docker_by.map_or(nobody, By::Named);
+            return Ok(Choice::Docker { connection: self.docker.clone()?, by });
+        };
+        if self.tls && matches!(address, Address::Tcp(_)) {
+            return Err(Error::new(ErrorKind::Rejected, "connect to", address)
+                .because("DOCKER_TLS_VERIFY asks for TLS, and --host knows of none: name the engine in DOCKER_HOST"));
         }
+        Ok(Choice::Docker { connection: Connection::new(address.clone()), by: By::Named("--host") })
     }
 
     fn nothing(&self) -> String {
@@ -202,58 +169,120 @@ impl Surroundings {
     }
 }
 
+fn not_built(found: &str) -> Error {
+    let why = format!("{found}not built yet: this version speaks to Docker, and to `--engine memory`");
+    Error::new(ErrorKind::Unsupported, "use engine", "podman").because(why)
+}
+
+/// Whether something is at `path`; what cannot be looked at is there, and connecting will say why not.
+pub(crate) fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
+impl Choice {
+    /// The engine, once it has answered.
+    pub(crate) async fn connect(self) -> Result<Arc<dyn Runtime>, Error> {
+        match self {
+            Self::Memory { .. } => Ok(Arc::new(MemoryEngine::new())),
+            Self::Docker { connection, by } => {
+                let docker = Docker::connect(&connection).await.map_err(|error| explained(&error, &connection, by))?;
+                let answers = Arc::new(Answers(Deadline::new(Deadlines::default().request())));
+                Ok(Arc::new(Layered::new(Arc::new(docker), answers)))
+            }
+        }
+    }
+}
+
+/// Why the engine cannot be talked to, and what to do about it.
+fn explained(error: &Error, connection: &Connection, by: By) -> Error {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let advice = match error.kind() {
+        ErrorKind::Denied if connection.is_local() => ": be root, or join the group of the socket, as a rule docker",
+        _ => "",
+    };
+    Error::new(error.kind(), error.operation(), error.subject()).because(format!("{cause}{advice} ({by})"))
+}
+
+/// Whoever looks at an engine gets an answer in time, or an error. What changes something has the deadline of its step.
+#[derive(Debug)]
+struct Answers(Deadline);
+
+/// What is asked of the engine.
+type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+impl Layer for Answers {
+    async fn call<T: Send>(&self, call: &Call, next: Asked<'_, T>) -> Result<T, Error> {
+        if call.write { next.await } else { self.0.call(call, next).await }
+    }
+
+    async fn item<T: Send>(&self, call: &Call, next: Asked<'_, T>) -> Result<T, Error> {
+        if call.write { next.await } else { self.0.item(call, next).await }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use EngineKind::{Docker, Podman};
+    use std::time::Duration;
+
+    use kolla_container_core::layer::Fault;
+    use kolla_container_core::{ContainerName, ContainerSpec};
 
     use super::*;
 
-    fn sockets() -> Surroundings {
-        Surroundings { sockets: Surroundings::usual_sockets(Some(Path::new("/run/user/1000"))), ..Default::default() }
+    const DOCKER: &str = "/var/run/docker.sock";
+    const OWN: &str = "/run/user/1000/podman/podman.sock";
+    const PODMAN: &str = "/run/podman/podman.sock";
+
+    /// Nobody has said anything.
+    fn silent() -> Surroundings {
+        Surroundings {
+            host: None,
+            docker: Ok(Connection::local()),
+            docker_by: None,
+            tls: false,
+            container_host: false,
+            sockets: Surroundings::usual_sockets(Some(Path::new("/run/user/1000"))),
+        }
     }
 
-    /// Chooses where each address answers as listed, and nothing is at any other.
-    async fn choose(
-        surroundings: &Surroundings,
-        answers: &[(&str, Answer)],
-    ) -> Result<Option<(EngineKind, Address)>, Error> {
-        let ask = async |candidate: &Candidate| {
-            let address = candidate.address.to_string();
-            answers.iter().find(|(at, _)| *at == address).map_or(Answer::Absent, |(_, answer)| answer.clone())
+    fn at(url: &str) -> Connection {
+        url.parse().unwrap()
+    }
+
+    fn docker(url: &str, by: By) -> Choice {
+        Choice::Docker { connection: at(url), by }
+    }
+
+    /// What `auto` chooses where these sockets are there.
+    fn auto(surroundings: &Surroundings, sockets: &[&str]) -> Result<Choice, String> {
+        let is_there = |path: &Path| sockets.iter().any(|socket| Path::new(socket) == path);
+        surroundings.select(Engine::Auto, true, is_there).map_err(|error| error.report())
+    }
+
+    #[test]
+    fn the_first_socket_that_is_there_is_taken() {
+        let not_built = |path: &str| {
+            Err(format!(
+                "use engine podman: not supported: it is at {path}, and no other engine is there, but it is not built \
+                 yet: this version speaks to Docker, and to `--engine memory`"
+            ))
         };
-        surroundings.choose(ask).await
+
+        assert_eq!(auto(&silent(), &[PODMAN, DOCKER, OWN]), Ok(docker("unix:///var/run/docker.sock", By::Found)));
+        assert_eq!(auto(&silent(), &[PODMAN, OWN]), not_built(OWN));
+        assert_eq!(auto(&silent(), &[PODMAN]), not_built(PODMAN));
     }
 
-    const DOCKER: &str = "unix:///var/run/docker.sock";
-    const OWN: &str = "unix:///run/user/1000/podman/podman.sock";
-    const PODMAN: &str = "unix:///run/podman/podman.sock";
-
-    fn silent() -> Answer {
-        Answer::Silent("nobody listens there".to_owned())
-    }
-
-    #[tokio::test]
-    async fn the_first_socket_that_is_there_is_taken() {
-        let both = choose(&sockets(), &[(PODMAN, Answer::Is(Podman)), (DOCKER, Answer::Is(Docker))]).await.unwrap();
-        let podmans = choose(&sockets(), &[(PODMAN, Answer::Is(Podman)), (OWN, Answer::Is(Podman))]).await.unwrap();
-
-        assert_eq!(both, Some((Docker, DOCKER.parse().unwrap())));
-        assert_eq!(podmans, Some((Podman, OWN.parse().unwrap())));
-    }
-
-    #[tokio::test]
-    async fn where_nothing_is_there_a_plan_may_pretend_and_an_apply_may_not() {
-        let select = async |may_pretend| sockets().select(Engine::Auto, may_pretend, async |_| Answer::Absent).await;
-
-        let plan = select(true).await.unwrap().warning.unwrap();
-        let apply = select(false).await.unwrap_err();
+    #[test]
+    fn where_nothing_is_there_a_plan_may_pretend_and_an_apply_may_not() {
+        let select = |may_pretend| silent().select(Engine::Auto, may_pretend, |_| false);
 
         let nothing = "no engine is configured, and there is no socket \
                        (/var/run/docker.sock, /run/user/1000/podman/podman.sock, /run/podman/podman.sock)";
-        assert_eq!(plan, format!("{nothing}: this is a plan for an empty engine in memory"));
-        assert_eq!(apply.kind(), ErrorKind::NotFound);
+        let warning = Some(format!("{nothing}: this is a plan for an empty engine in memory"));
+        assert_eq!(select(true).unwrap(), Choice::Memory { warning });
         assert_eq!(
-            apply.report(),
+            select(false).unwrap_err().report(),
             format!(
                 "find an engine: not found: {nothing}; \
                  say `--engine memory` for an engine in memory, which ends with this program"
@@ -261,83 +290,85 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_socket_that_refuses_or_is_dead_is_an_error_although_the_next_one_answers() {
-        let refused = choose(&sockets(), &[(DOCKER, Answer::Refused), (PODMAN, Answer::Is(Podman))]).await.unwrap_err();
-        let dead = choose(&sockets(), &[(DOCKER, silent()), (PODMAN, Answer::Is(Podman))]).await.unwrap_err();
+    #[test]
+    fn the_option_goes_before_dockers_environment_and_that_before_podmans_and_before_sockets() {
+        let podmans = Surroundings { container_host: true, ..silent() };
+        let dockers =
+            Surroundings { docker: Ok(at("tcp://dock:2375")), docker_by: Some("DOCKER_CONTEXT"), ..podmans.clone() };
+        let option = Surroundings { host: Some("ssh://root@node1".parse().unwrap()), ..dockers.clone() };
 
-        assert_eq!(
-            refused.report(),
-            "connect to unix:///var/run/docker.sock: not allowed: permission denied \
-             (docker's socket is there; name another engine with --engine or --host)"
-        );
-        assert_eq!(
-            dead.report(),
-            "connect to unix:///var/run/docker.sock: not reachable: nobody listens there \
-             (docker's socket is there; name another engine with --engine or --host)"
-        );
-    }
-
-    #[tokio::test]
-    async fn an_engine_that_answers_is_said_to_be_not_built_yet() {
-        let error = sockets().select(Engine::Auto, true, async |_| Answer::Is(Docker)).await.unwrap_err();
-
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert_eq!(
-            error.report(),
-            "use engine docker: not supported: it answers at unix:///var/run/docker.sock, but is not built yet: \
-             this version speaks to `--engine memory` only"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_configured_host_goes_before_sockets_and_has_to_answer() {
-        let named = Surroundings { container_host: Some("tcp://pod:8080".to_owned()), ..sockets() };
-        let answers = [(DOCKER, Answer::Is(Docker)), ("tcp://pod:8080", Answer::Is(Podman))];
-
-        assert_eq!(choose(&named, &answers).await.unwrap(), Some((Podman, Address::Tcp("pod:8080".to_owned()))));
-        assert_eq!(
-            choose(&named, &answers[..1]).await.unwrap_err().report(),
-            "connect to tcp://pod:8080: not reachable: there is no such socket (CONTAINER_HOST names it)"
-        );
-    }
-
-    #[tokio::test]
-    async fn the_option_goes_before_the_variables_and_docker_before_podman() {
-        let variables = Surroundings {
-            docker_host: Some("tcp://dock:1".to_owned()),
-            container_host: Some("tcp://pod:1".to_owned()),
-            ..sockets()
-        };
-        let option = Surroundings { host: Some("unix:///opt".parse().unwrap()), ..variables.clone() };
-        let answers =
-            [("tcp://dock:1", Answer::Is(Docker)), ("tcp://pod:1", silent()), ("unix:///opt", Answer::Is(Podman))];
-
-        assert_eq!(choose(&variables, &answers).await.unwrap(), Some((Docker, "tcp://dock:1".parse().unwrap())));
-        assert_eq!(choose(&option, &answers).await.unwrap(), Some((Podman, "unix:///opt".parse().unwrap())));
-    }
-
-    #[tokio::test]
-    async fn a_variable_that_is_no_address_is_an_error_that_names_it() {
-        let wrong = Surroundings { docker_host: Some("ssh://root@node1".to_owned()), ..sockets() };
-
-        assert_eq!(
-            choose(&wrong, &[]).await.unwrap_err().report(),
-            "read the environment variable DOCKER_HOST: the request is not valid: \
-             ssh:// is not supported: an engine listens at unix:///PATH or tcp://HOST:PORT"
+        assert_eq!(auto(&option, &[DOCKER]), Ok(docker("ssh://root@node1", By::Named("--host"))));
+        assert_eq!(auto(&dockers, &[DOCKER]), Ok(docker("tcp://dock:2375", By::Named("DOCKER_CONTEXT"))));
+        let error = auto(&podmans, &[DOCKER]).unwrap_err();
+        assert!(
+            error.starts_with("use engine podman: not supported: CONTAINER_HOST names it, but it is not built"),
+            "{error}"
         );
     }
 
     #[test]
-    fn an_address_is_a_socket_or_a_host_with_a_port() {
-        for right in ["unix:///run/docker.sock", "tcp://node1:2375", "tcp://[::1]:2375"] {
-            assert_eq!(right.parse::<Address>().unwrap().to_string(), right);
+    fn docker_is_taken_where_its_own_command_would_find_it() {
+        let select = |surroundings: &Surroundings| surroundings.select(Engine::Docker, false, |_| false).unwrap();
+        let named = Surroundings { docker: Ok(at("unix:///x")), docker_by: Some("DOCKER_HOST"), ..silent() };
+
+        assert_eq!(select(&silent()), docker("unix:///var/run/docker.sock", By::Default));
+        assert_eq!(select(&named), docker("unix:///x", By::Named("DOCKER_HOST")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_dockers_environment_matters_only_to_those_who_use_it() {
+        let wrong = Error::new(ErrorKind::Rejected, "use docker context", "gone");
+        let broken = Surroundings { docker: Err(wrong.clone()), docker_by: Some("DOCKER_CONTEXT"), ..silent() };
+        let option = Surroundings { host: Some("unix:///x".parse().unwrap()), ..broken.clone() };
+        let select = |surroundings: &Surroundings, engine| surroundings.select(engine, true, |_| true);
+
+        for engine in [Engine::Auto, Engine::Docker] {
+            assert_eq!(select(&broken, engine).unwrap_err().report(), wrong.report());
+            assert_eq!(select(&option, engine).unwrap(), docker("unix:///x", By::Named("--host")));
         }
-        for wrong in ["", "/run/docker.sock", "unix://run", "tcp://node1", "tcp://:1", "tcp://u:p@h:1", "npipe:////./p"]
-        {
-            let error = wrong.parse::<Address>().unwrap_err().to_string();
-            assert!(error.contains("unix:///PATH or tcp://HOST:PORT"), "{wrong}: {error}");
-            assert!(!error.contains("u:p"), "{error}");
-        }
+        assert_eq!(select(&broken, Engine::Memory).unwrap(), Choice::Memory { warning: None });
+    }
+
+    #[test]
+    fn an_address_without_tls_is_refused_where_tls_is_asked_for() {
+        let select = |url: &str| {
+            let surroundings = Surroundings { host: Some(url.parse().unwrap()), tls: true, ..silent() };
+            surroundings.select(Engine::Docker, false, |_| false)
+        };
+
+        assert_eq!(select("tcp://node1:2376").unwrap_err().kind(), ErrorKind::Rejected);
+        assert_eq!(select("unix:///x").unwrap(), docker("unix:///x", By::Named("--host")));
+    }
+
+    #[test]
+    fn who_may_not_use_the_socket_is_told_what_to_do() {
+        let denied = Error::new(ErrorKind::Denied, "connect to", "unix:///x").because("permission denied");
+
+        let explained = explained(&denied, &at("unix:///x"), By::Found);
+
+        assert_eq!(explained.kind(), ErrorKind::Denied);
+        assert_eq!(
+            explained.report(),
+            "connect to unix:///x: not allowed: permission denied: be root, or join the group of the socket, as a rule docker \
+             (docker's socket is there; name another engine with --engine or --host)"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_without_an_answer_ends_and_a_change_has_the_deadline_of_its_step() {
+        let hanging = |method: &str| {
+            let fault = Arc::new(Fault::hang_nth(1).on(method));
+            let engine = Layered::new(Arc::new(MemoryEngine::new()), fault);
+            Layered::new(Arc::new(engine), Arc::new(Answers(Deadline::new(Duration::from_secs(1)))))
+        };
+        let name: ContainerName = "web".parse().unwrap();
+        let spec = ContainerSpec::new("nginx".parse().unwrap());
+
+        let look = hanging("container").container(&name).await;
+        let engine = hanging("create_container");
+        let change = tokio::time::timeout(Duration::from_hours(1), engine.create_container(&name, &spec)).await;
+
+        assert_eq!(look.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert!(change.is_err());
     }
 }

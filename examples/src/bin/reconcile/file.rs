@@ -79,11 +79,13 @@ fn is_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn label(path: &Path) -> String {
+/// What a file is called in messages.
+pub(crate) fn label(path: &Path) -> String {
     if is_input(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-fn text(path: &Path, input: &mut dyn Read) -> Result<String, String> {
+/// The text of a file; `-` is the standard input.
+pub(crate) fn text(path: &Path, input: &mut dyn Read) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = if is_input(path) {
         input.read_to_end(&mut bytes).map(|_| bytes)

@@ -1,17 +1,20 @@
-//! Brings containers to what files say they should be: `reconcile plan|apply|remove FILE...`.
+//! Brings containers to what files say they should be: `reconcile plan|apply|remove FILE...`, and the other way round:
+//! `reconcile export NAME...`.
 //!
 //! The whole job from files to report. Each module answers one question: [`cli`] what was asked for, [`document`] and
-//! [`mod@file`] what the files say, [`engine`] and [`probe`] which engine it is about, [`progress`] and [`interrupt`]
-//! what happens meanwhile, [`output`] what is printed. What to do is the library's to decide.
+//! [`mod@file`] what the files say, [`engine`] and [`recorded`] which engine it is about, [`progress`] and [`interrupt`]
+//! what happens meanwhile, [`mod@export`] what a file would say, [`output`] what is printed. What to do is the library's
+//! to decide.
 
 mod cli;
 mod document;
 mod engine;
+mod export;
 mod file;
 mod interrupt;
 mod output;
-mod probe;
 mod progress;
+mod recorded;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,11 +22,12 @@ use std::sync::Arc;
 use clap::Parser;
 use clap::error::ErrorKind as UsageErrorKind;
 use kolla_container_core::dialect::kolla::Host;
-use kolla_container_core::memory::MemoryEngine;
-use kolla_container_core::{ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal};
+use kolla_container_core::{
+    ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal,
+};
 
-use crate::cli::{Cli, Command, State, Wanted};
-use crate::engine::{Memory, Surroundings};
+use crate::cli::{Cli, Command, Engine, Export, Job, Recorded, State, Wanted};
+use crate::engine::{Choice, Surroundings};
 use crate::file::Containers;
 use crate::interrupt::Interrupts;
 use crate::output::Failure;
@@ -58,16 +62,25 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: &Command) -> Result<ExitCode, Failure> {
-    let containers =
-        file::read(&command.common().files, &mut std::io::stdin().lock(), &Host::local()).map_err(Failure::Mistakes)?;
-    let runtime = runtime(command).await.map_err(Failure::Because)?;
-    let goals = goals(command, &containers);
-    let stop = StopSignal::new();
-    let reconciler = reconciler(command, runtime).with_stop_signal(stop.clone());
-    let plan = reconciler.plan(&goals).await.map_err(|error| failure(error, &containers))?;
     match command {
-        Command::Plan { common, .. } => show(&plan, common.json, &reconciler),
-        Command::Apply { .. } | Command::Remove { .. } => apply(&plan, command, reconciler, &stop).await,
+        Command::Job(job) => reconcile(job, command).await,
+        Command::Export(Export { names, common, .. }) => {
+            let reconciler = Reconciler::new(runtime(command).await?);
+            export(names, common.json, &reconciler).await
+        }
+    }
+}
+
+async fn reconcile(job: &Job, command: &Command) -> Result<ExitCode, Failure> {
+    let files = &job.described().files;
+    let containers = file::read(files, &mut std::io::stdin().lock(), &Host::local()).map_err(Failure::Mistakes)?;
+    let goals = goals(job, &containers);
+    let stop = StopSignal::new();
+    let reconciler = reconciler(job, runtime(command).await?).with_stop_signal(stop.clone());
+    let plan = reconciler.plan(&goals).await.map_err(|error| failure(error, &containers))?;
+    match job {
+        Job::Plan { common, .. } => show(&plan, common.json, &reconciler),
+        Job::Apply { .. } | Job::Remove { .. } => apply(&plan, job, reconciler, &stop).await,
     }
 }
 
@@ -77,39 +90,86 @@ fn failure(error: Error, containers: &Containers) -> Failure {
     if mistakes.is_empty() { Failure::Because(error) } else { Failure::Mistakes(mistakes) }
 }
 
-/// The only engine that this version speaks to, where that is what was asked for.
-async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Error> {
+/// The engine that was asked for: a recorded one, or one that has answered.
+async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
     let common = command.common();
-    let surroundings = Surroundings::of_process(common.host.clone());
-    let may_pretend = matches!(command, Command::Plan { .. });
-    let Memory { warning } = surroundings.select(common.engine, may_pretend, probe::ask).await?;
-    if let Some(warning) = warning {
-        output::say(&format!("warning: {warning}"));
+    if let Some(Recorded { containers: Some(containers), images }) = command.recorded() {
+        possible(command).map_err(Failure::Because)?;
+        let recording = recorded::read(containers, images.as_deref(), &mut std::io::stdin().lock());
+        let recording = recording.map_err(Failure::Mistakes)?;
+        warn(&recording.warnings);
+        return Ok(Arc::new(recording.snapshot));
     }
-    Ok(Arc::new(MemoryEngine::new()))
+    let surroundings = Surroundings::of_process(common.host.clone());
+    let may_pretend = matches!(command, Command::Job(Job::Plan { .. }));
+    let choice = surroundings.select(common.engine, may_pretend, engine::is_there).map_err(Failure::Because)?;
+    if let Choice::Memory { warning } = &choice {
+        warn(warning);
+    }
+    choice.connect().await.map_err(Failure::Because)
 }
 
-fn goals(command: &Command, containers: &Containers) -> Goals {
-    let goal = |spec: &ContainerSpec| match command {
-        Command::Plan { wanted, .. } | Command::Apply { wanted, .. } => match wanted.goal {
+/// What cannot go with a recording.
+fn possible(command: &Command) -> Result<(), Error> {
+    let refused = |kind, why: &str| Err(Error::new(kind, "use", "--recorded").because(why));
+    match (command.common().engine, command) {
+        (Engine::Auto, _) => refused(ErrorKind::Rejected, "say whose answers are recorded: `--engine docker`"),
+        (Engine::Memory, _) => refused(ErrorKind::Rejected, "the engine in memory has no recordings"),
+        (Engine::Podman, _) => refused(ErrorKind::Unsupported, "recordings of Podman cannot be read yet"),
+        (Engine::Docker, Command::Job(Job::Plan { wanted: Wanted { config_check: true, .. }, .. })) => {
+            refused(ErrorKind::Rejected, "nothing can be asked in a recorded container: leave --config-check out")
+        }
+        (Engine::Docker, _) => Ok(()),
+    }
+}
+
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
+    for warning in warnings {
+        output::say(&format!("warning: {warning}"));
+    }
+}
+
+/// Prints the containers `names`, or all of them where none is named.
+async fn export(names: &[ContainerName], json: bool, reconciler: &Reconciler) -> Result<ExitCode, Failure> {
+    let (file, errors) = if names.is_empty() {
+        export::all(reconciler).await.map_err(Failure::Because)?
+    } else {
+        (export::named(names, reconciler).await.map_err(Failure::Because)?, Vec::new())
+    };
+    output::file(&file, json)?;
+    warn(&file.warnings());
+    for error in &errors {
+        output::say(&format!("error: {}", error.report()));
+    }
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+fn goals(job: &Job, containers: &Containers) -> Goals {
+    let goal = |spec: &ContainerSpec| match job {
+        Job::Plan { wanted, .. } | Job::Apply { wanted, .. } => match wanted.goal {
             State::Running => Goal::running(spec.clone()),
             State::Healthy => Goal::healthy(spec.clone()),
         },
-        Command::Remove { volumes, .. } => Goal::Absent { volumes: *volumes },
+        Job::Remove { volumes, .. } => Goal::Absent { volumes: *volumes },
     };
     containers.specs.iter().map(|(name, spec)| (name.clone(), goal(spec))).collect()
 }
 
-fn reconciler(command: &Command, runtime: Arc<dyn Runtime>) -> Reconciler {
-    let common = command.common();
-    let reconciler = Reconciler::new(runtime).with_jobs(common.jobs.into()).taking_over(common.take_over);
-    match command {
-        Command::Plan { wanted: Wanted { policy, config_check, .. }, .. }
-        | Command::Apply { wanted: Wanted { policy, config_check, .. }, .. } => {
-            reconciler.with_comparison(policy.comparison()).checking_config(*config_check)
+fn reconciler(job: &Job, runtime: Arc<dyn Runtime>) -> Reconciler {
+    let described = job.described();
+    let reconciler = Reconciler::new(runtime).with_jobs(described.jobs.into()).taking_over(described.take_over);
+    match job {
+        Job::Plan { wanted, recorded, .. } => {
+            let is_recorded = recorded.containers.is_some();
+            comparing(wanted, reconciler).looking_once(is_recorded)
         }
-        Command::Remove { .. } => reconciler,
+        Job::Apply { wanted, .. } => comparing(wanted, reconciler),
+        Job::Remove { .. } => reconciler,
     }
+}
+
+fn comparing(wanted: &Wanted, reconciler: Reconciler) -> Reconciler {
+    reconciler.with_comparison(wanted.policy.comparison()).checking_config(wanted.config_check)
 }
 
 fn show(plan: &Plan, json: bool, reconciler: &Reconciler) -> Result<ExitCode, Failure> {
@@ -128,10 +188,10 @@ fn code(plan: &Plan) -> u8 {
     }
 }
 
-async fn apply(plan: &Plan, command: &Command, reconciler: Reconciler, stop: &StopSignal) -> Result<ExitCode, Failure> {
-    let json = command.common().json;
+async fn apply(plan: &Plan, job: &Job, reconciler: Reconciler, stop: &StopSignal) -> Result<ExitCode, Failure> {
+    let json = job.common().json;
     if !json && !plan.is_empty() {
-        output::plan(plan, reconciler.runtime().engine(), command.name(), json)?;
+        output::plan(plan, reconciler.runtime().engine(), job.name(), json)?;
         output::print("\n")?;
     }
     let progress = Arc::new(Progress::of(plan));
@@ -146,12 +206,14 @@ async fn apply(plan: &Plan, command: &Command, reconciler: Reconciler, stop: &St
     };
     progress.finish();
     let Some(report) = report else { return Ok(ExitCode::from(INTERRUPTED)) };
-    output::report(&report, reconciler.runtime().engine(), command.name(), json)?;
+    output::report(&report, reconciler.runtime().engine(), job.name(), json)?;
     Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 #[cfg(test)]
 mod tests {
+    use kolla_container_core::memory::MemoryEngine;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

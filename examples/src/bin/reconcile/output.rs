@@ -7,6 +7,7 @@ use kolla_container_core::state::{EngineFacts, EngineKind};
 use kolla_container_core::{Error, ErrorKind, Plan, Report};
 use serde::Serialize;
 
+use crate::export;
 use crate::file::Mistake;
 
 /// The version of the JSON documents; a higher one may lack what a lower one has.
@@ -134,13 +135,20 @@ pub(crate) fn report(report: &Report, engine: &EngineFacts, command: &str, json:
     }
 }
 
-/// Prints to the standard output. Nobody has to read to its end (`| head`).
+/// Prints a file, which is the document itself: nothing is around it.
+pub(crate) fn file(file: &export::File, json: bool) -> Result<(), Failure> {
+    if json { print_json(file) } else { write(&file.to_yaml().map_err(Failure::Because)?) }
+}
+
+/// Prints to the standard output, with one end of line at its end.
 pub(crate) fn print(text: impl fmt::Display) -> Result<(), Failure> {
-    let text = text.to_string();
+    write(&format!("{}\n", text.to_string().trim_end()))
+}
+
+/// Nobody has to read to its end (`| head`).
+fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written =
-        out.write_all(text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-    match written {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }
