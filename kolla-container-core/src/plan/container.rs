@@ -101,7 +101,7 @@ impl Subject<'_> {
         let cause = match (self.goal, forced, found.remedy()) {
             (Goal::Replace(_), ..) => Some(Cause::Asked),
             (.., Some(Remedy::Recreate)) => Some(differs()),
-            (_, Some(cause), _) => Some(cause.clone()),
+            (_, Some(cause), _) if !matches!(cause, Cause::JoinedAnew(_)) => Some(cause.clone()),
             _ if old.status == Status::Dead => Some(Cause::Status(Status::Dead)),
             _ => None,
         };
@@ -124,7 +124,7 @@ impl Subject<'_> {
             self.note_limits_that_were_not_set(&found, old);
             self.take(steps, Effect::Updated);
         }
-        self.reach_state(old);
+        self.reach_state(old, forced);
         self.check_config(wanted, old);
     }
 
@@ -165,8 +165,9 @@ impl Subject<'_> {
         }
     }
 
-    /// From a container that is configured as it should be to the state that is wanted.
-    fn reach_state(&mut self, old: &ContainerState) {
+    /// From a container that is configured as it should be to the state that is wanted. `forced` is why it has to be
+    /// restarted although it runs.
+    fn reach_state(&mut self, old: &ContainerState, forced: Option<&Cause>) {
         let target = Target::Existing(old.id.clone());
         if matches!(self.goal, Goal::Created(_)) {
             return;
@@ -183,6 +184,14 @@ impl Subject<'_> {
                     [Action::Start { target: target.clone() }],
                 );
                 self.start(&target, &mut steps);
+                if wants_pause {
+                    steps.once(Action::Pause { target });
+                }
+                self.take(steps, Effect::Restarted);
+            }
+            Status::Running | Status::Paused if forced.is_some() => {
+                let mut steps = Steps::because(forced.cloned().unwrap_or(Cause::Asked));
+                self.restart(&target, old.config.stop_timeout, &mut steps);
                 if wants_pause {
                     steps.once(Action::Pause { target });
                 }

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cause, ContainerPlan, Goal, Goals, Observation};
+use super::{Action, Cause, ContainerPlan, Goal, Goals, Observation, Target, Undo};
 use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerId, ContainerName, ContainerRef};
-use crate::state::Status;
+use crate::state::{ContainerState, Status};
+use crate::supervisor::Active;
 
 /// Who has joined each container, as far as it was looked at.
 pub(super) struct Joiners<'a> {
     observed: BTreeMap<ContainerRef, BTreeSet<&'a ContainerName>>,
+    seen: &'a Observation,
     others: Option<&'a BTreeMap<ContainerId, BTreeSet<ContainerName>>>,
 }
 
@@ -22,7 +24,7 @@ impl<'a> Joiners<'a> {
                 observed.entry(joined.clone()).or_default().insert(name);
             }
         }
-        Self { observed, others: seen.details.joined_by.as_ref() }
+        Self { observed, seen, others: seen.details.joined_by.as_ref() }
     }
 
     fn joined(&self, name: &ContainerName, id: &ContainerId) -> BTreeSet<ContainerName> {
@@ -43,7 +45,7 @@ impl<'a> Joiners<'a> {
         let mut more = BTreeMap::new();
         let ended: BTreeSet<ContainerName> =
             plans.iter().filter(|plan| plan.ends.is_some()).map(|plan| plan.name.clone()).collect();
-        for plan in plans {
+        for plan in plans.iter_mut() {
             let Some(id) = plan.ends.clone() else { continue };
             let mut foreign = Vec::new();
             let mut ours = BTreeMap::new();
@@ -51,7 +53,9 @@ impl<'a> Joiners<'a> {
                 match goals.get(&joiner) {
                     Some(Goal::Absent { .. }) => {}
                     Some(goal) if goal.spec().is_some() => {
-                        if !ended.contains(&joiner) && !forced.contains_key(&joiner) {
+                        let is_replaced =
+                            forced.get(&joiner).is_some_and(|cause| !matches!(cause, Cause::JoinedAnew(_)));
+                        if !ended.contains(&joiner) && !is_replaced {
                             ours.insert(joiner, Cause::Joined(plan.name.clone()));
                         }
                     }
@@ -67,6 +71,71 @@ impl<'a> Joiners<'a> {
                 *plan = ContainerPlan::refused(plan.name.clone(), error);
             }
         }
+        for plan in plans.iter().filter(|plan| plan.ends.is_none()) {
+            let Some(id) = started_anew(plan) else { continue };
+            for joiner in
+                self.up_in_namespaces(&plan.name, &id).into_iter().filter(|joiner| !ended.contains(&joiner.name))
+            {
+                let has_spec = goals.get(&joiner.name).is_some_and(|goal| goal.spec().is_some());
+                if has_spec && !forced.contains_key(&joiner.name) && !more.contains_key(&joiner.name) {
+                    more.insert(joiner.name.clone(), Cause::JoinedAnew(plan.name.clone()));
+                }
+            }
+        }
         more
     }
+
+    /// Those that are up in namespaces of a container, and lose them when it is started anew.
+    fn up_in_namespaces(&self, name: &ContainerName, id: &ContainerId) -> Vec<&'a ContainerState> {
+        let is_it = |joined: &ContainerRef| match joined {
+            ContainerRef::Name(joined) => joined == name,
+            ContainerRef::Id(joined) => joined == id,
+        };
+        let states = self.seen.containers.values().filter_map(|state| state.as_ref().ok()?.as_ref());
+        states.filter(|state| state.status.is_up() && state.config.joined_namespaces().any(is_it)).collect()
+    }
+
+    /// A container that is put back is started anew: who has joined it, and was not replaced yet, is restarted then.
+    pub(super) fn revive(&self, plans: &mut [ContainerPlan]) {
+        for plan in plans {
+            let Some(id) = plan.ends.clone() else { continue };
+            let joiners = self.up_in_namespaces(&plan.name, &id);
+            let starts = |action: &Action| match action {
+                Action::Start { target: Target::Existing(started) } => *started == id,
+                Action::StartUnit { name } => *name == plan.name,
+                _ => false,
+            };
+            let undos = plan.steps.iter_mut().filter_map(|step| match &mut step.undo {
+                Undo::By(actions) if actions.iter().any(starts) => Some(actions),
+                _ => None,
+            });
+            if let Some(actions) = undos.last() {
+                actions.extend(joiners.into_iter().flat_map(|joiner| self.restart(joiner)));
+            }
+        }
+    }
+
+    fn restart(&self, joiner: &ContainerState) -> Vec<Action> {
+        let unit = self.seen.units.get(&joiner.name).and_then(Option::as_ref);
+        let target = || Target::Existing(joiner.id.clone());
+        let mut actions = vec![match unit {
+            Some(unit) if unit.active == Active::Active => Action::RestartUnit { name: joiner.name.clone() },
+            _ => Action::Restart { target: target(), grace: joiner.config.stop_timeout },
+        }];
+        if joiner.status == Status::Paused {
+            actions.push(Action::Pause { target: target() });
+        }
+        actions
+    }
+}
+
+/// The container that the plan starts anew as it is, with new namespaces.
+fn started_anew(plan: &ContainerPlan) -> Option<ContainerId> {
+    plan.steps.iter().find_map(|step| match &step.action {
+        Action::Start { target: Target::Existing(id) }
+        | Action::Restart { target: Target::Existing(id), .. }
+        | Action::Revive { target: Target::Existing(id) } => Some(id.clone()),
+        Action::StartUnit { .. } | Action::RestartUnit { .. } => plan.subject.clone(),
+        _ => None,
+    })
 }

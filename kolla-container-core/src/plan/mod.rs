@@ -240,6 +240,7 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
         needs.joined_by = seen.details.joined_by.is_none() && plans.iter().any(|plan| plan.ends.is_some());
         let more = joiners.follow(&mut plans, goals, &forced);
         if more.is_empty() {
+            joiners.revive(&mut plans);
             order::order(&mut plans, goals, seen);
             make_volumes_once(&mut plans);
             return Ok((Plan { containers: plans }, needs));

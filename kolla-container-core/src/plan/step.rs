@@ -264,6 +264,8 @@ pub enum Cause {
     OutsideUnit,
     /// A container that it has joined gets replaced.
     Joined(ContainerName),
+    /// A container whose namespaces it has joined is started anew, with new ones.
+    JoinedAnew(ContainerName),
     /// An earlier run was interrupted.
     Interrupted,
     /// It was asked for.
@@ -282,6 +284,7 @@ impl fmt::Display for Cause {
             Self::Unit => f.write_str("its unit is not as it should be"),
             Self::OutsideUnit => f.write_str("it runs outside its unit"),
             Self::Joined(name) => write!(f, "it has joined {name}, which gets replaced"),
+            Self::JoinedAnew(name) => write!(f, "it has joined {name}, which is started anew"),
             Self::Interrupted => f.write_str("an earlier run was interrupted"),
             Self::Asked => f.write_str("asked for"),
         }

@@ -276,6 +276,13 @@ impl ContainerSpec {
     /// The containers that this one refers to: whose namespaces it joins, whose volumes it has, to whom
     /// it is linked.
     pub fn references(&self) -> BTreeSet<&ContainerRef> {
+        let volumes = self.volumes_from.iter().flatten().map(|from| &from.container);
+        let links = self.network.links.iter().flatten().map(|link| &link.container);
+        self.joined_namespaces().chain(volumes).chain(links).collect()
+    }
+
+    /// The containers whose namespaces this one joins, and loses when they are started anew.
+    pub fn joined_namespaces(&self) -> impl Iterator<Item = &ContainerRef> {
         let network = match &self.network.mode {
             Some(NetworkMode::Container(container)) => Some(container),
             _ => None,
@@ -283,9 +290,7 @@ impl ContainerSpec {
         let Namespaces { ipc, pid, cgroup, user, uts } = &self.namespaces;
         let namespaces =
             [ipc, pid, cgroup, user, uts].into_iter().flatten().filter_map(|namespace| namespace.container());
-        let volumes = self.volumes_from.iter().flatten().map(|from| &from.container);
-        let links = self.network.links.iter().flatten().map(|link| &link.container);
-        network.into_iter().chain(namespaces).chain(volumes).chain(links).collect()
+        network.into_iter().chain(namespaces)
     }
 
     /// Puts what `map` says in the place of each reference to another container.

@@ -25,8 +25,9 @@ pub(super) struct Shared {
     pub(super) stop_signal: Option<String>,
 }
 
-impl From<ImageConfig> for Shared {
-    fn from(config: ImageConfig) -> Self {
+impl Shared {
+    /// The whole configuration of an image.
+    pub(super) fn of_image(config: ImageConfig) -> Self {
         let ImageConfig {
             user,
             exposed_ports,

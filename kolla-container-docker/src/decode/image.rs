@@ -15,7 +15,7 @@ pub(super) fn decode(document: ImageInspect) -> Result<ImageState, Wrong> {
         // An untagged one is called `<none>:<none>`, which is no name.
         names: names.filter_map(|name| name.parse().ok()).collect(),
         config: match document.config {
-            Some(config) => Shared::from(config).into_spec()?,
+            Some(config) => Shared::of_image(config).into_spec()?,
             None => ContainerSpec::default(),
         },
         platform: platform(document.os, document.architecture, document.variant),

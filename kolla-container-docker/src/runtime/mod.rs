@@ -80,7 +80,9 @@ impl Docker {
     pub async fn connect(connection: &Connection) -> Result<Self> {
         let opened = connection.open().await?;
         let asked = Asked::new("ask for the facts of", &connection.address);
-        let info = opened.client.info().await.map_err(|failure| asked.failed(&failure))?;
+        let late = |_| asked.error(ErrorKind::TimedOut).because(format!("no answer within {:?}", connection.deadline));
+        let info = tokio::time::timeout(connection.deadline, opened.client.info()).await.map_err(late)?;
+        let info = info.map_err(|failure| asked.failed(&failure))?;
         let facts = defaults::facts(&opened.version, opened.api, &info, connection.is_local());
         Ok(Self { client: opened.client, facts: Arc::new(facts) })
     }

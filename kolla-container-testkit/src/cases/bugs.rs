@@ -17,7 +17,6 @@ cases! { "bugs";
     an_image_without_labels_is_managed_twice;
     an_image_that_is_not_here_is_pulled_before_the_old_container_is_touched ["registry"] exclusive;
     an_empty_command_is_that_of_the_image;
-    a_path_with_a_mode_is_an_anonymous_volume_that_cannot_be_written;
     a_memory_limit_without_swap_is_made_once_in_every_spelling ["resources.memory"];
     what_is_null_is_not_stated;
     what_an_image_implies_and_nobody_repeats_is_no_difference;
@@ -120,13 +119,6 @@ async fn an_empty_command_is_that_of_the_image(h: &Harness) {
     let state = made_once(h, json!({"command": ""})).await;
 
     assert_eq!(state.config.command.unwrap().argv(), ["sleep", "1000000"]);
-}
-
-async fn a_path_with_a_mode_is_an_anonymous_volume_that_cannot_be_written(h: &Harness) {
-    let state = made_once(h, json!({"volumes": ["/var/lib/nova:ro"]})).await;
-
-    assert_eq!(mounts(&state), BTreeSet::from(["/var/lib/nova:ro".to_owned()]));
-    assert_eq!(state.anonymous_volumes().count(), 1);
 }
 
 async fn a_memory_limit_without_swap_is_made_once_in_every_spelling(h: &Harness) {

@@ -41,6 +41,9 @@ cases! { "replacement";
     a_joined_container_takes_those_along_that_have_joined_it;
     a_joined_container_is_not_replaced_alone;
     a_joined_container_is_not_removed_alone;
+    who_has_joined_a_container_that_is_put_back_is_restarted_with_it;
+    who_has_joined_a_container_that_is_restarted_is_restarted_after_it;
+    who_has_joined_a_container_that_was_stopped_is_restarted_when_it_starts;
     a_container_that_removes_itself_is_replaced_with_a_warning;
     the_data_of_a_container_that_removed_itself_survives_a_failed_replacement;
     a_restart_policy_is_set_aside_and_comes_back ["update:restart"];
@@ -402,8 +405,12 @@ async fn start_first_is_not_done_with_fixed_ports_and_says_so(h: &Harness) {
 
 /// A container, and one that has joined its network.
 fn joined(h: &Harness, number: u32) -> Goals {
+    joined_to(h, running(h, number))
+}
+
+fn joined_to(h: &Harness, base: Goal) -> Goals {
     let joining = h.spec(json!({"network": {"mode": format!("container:{}", h.name("base"))}}));
-    [(h.name("base"), running(h, number)), (h.name("joiner"), Goal::running(joining))].into_iter().collect()
+    [(h.name("base"), base), (h.name("joiner"), Goal::running(joining))].into_iter().collect()
 }
 
 async fn a_joined_container_takes_those_along_that_have_joined_it(h: &Harness) {
@@ -430,6 +437,53 @@ async fn a_joined_container_is_not_replaced_alone(h: &Harness) {
     assert_eq!(failure.kind(), ErrorKind::Conflict);
     assert!(failure.report().contains(h.name("joiner").as_str()), "{failure:?}");
     assert_eq!((h.see(&h.name("base")).await, h.see(&h.name("joiner")).await), before);
+}
+
+/// That the joiner, still the same, was started after the base: the namespaces that it has joined are those of now.
+async fn assert_joined_anew(h: &Harness, before: &ContainerState) {
+    let (base, joiner) = (h.see(&h.name("base")).await, h.see(&h.name("joiner")).await);
+    assert_eq!((&base.status, &joiner.status), (&Status::Running, &Status::Running));
+    assert_eq!(joiner.id, before.id);
+    assert!(
+        joiner.started >= base.started && joiner.started > before.started,
+        "{:?} {:?}",
+        base.started,
+        joiner.started
+    );
+    assert_eq!(h.containers().await, ["base", "joiner"]);
+    assert!(h.reconciler().plan(&joined(h, 1)).await.unwrap().is_empty());
+}
+
+async fn who_has_joined_a_container_that_is_put_back_is_restarted_with_it(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let before = h.see(&h.name("joiner")).await;
+
+    let failing = Goal::running(h.made_from(&h.images().exits));
+    let report = h.reconciler().reconcile(&joined_to(h, failing)).await.unwrap();
+
+    assert!(!report.is_success(), "{report}");
+    assert_joined_anew(h, &before).await;
+}
+
+async fn who_has_joined_a_container_that_is_restarted_is_restarted_after_it(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let before = h.see(&h.name("joiner")).await;
+
+    let report = h.reconciler().reconcile(&joined_to(h, Goal::Restart { grace: None })).await.unwrap();
+
+    assert!(report.is_success(), "{report}");
+    assert_joined_anew(h, &before).await;
+}
+
+async fn who_has_joined_a_container_that_was_stopped_is_restarted_when_it_starts(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let before = h.see(&h.name("joiner")).await;
+    h.runtime().stop_container(&h.see(&h.name("base")).await.id, None).await.unwrap();
+
+    let report = h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+
+    assert!(report.is_success(), "{report}");
+    assert_joined_anew(h, &before).await;
 }
 
 async fn a_joined_container_is_not_removed_alone(h: &Harness) {
