@@ -62,6 +62,7 @@ mockall::mock! {
         async fn rename_container(&self, id: &ContainerId, name: &ContainerName) -> Result<()>;
         async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>>;
         async fn remove_container(&self, id: &ContainerId) -> Result<()>;
+        async fn discard_container(&self, id: &ContainerId) -> Result<()>;
         async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus>;
         async fn exec(&self, id: &ContainerId, exec: &Exec) -> Result<Output>;
         fn logs(&self, id: &ContainerId, options: LogOptions) -> BoxStream<'static, Result<LogChunk>>;

@@ -74,6 +74,11 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// anonymous ones too.
     async fn remove_container(&self, id: &ContainerId) -> Result<()>;
 
+    /// Removes one that was made in vain as [`remove_container`](Self::remove_container) does, and with it the anonymous
+    /// volumes that were made for it, so that nothing is left of it at any moment. Volumes that it has mounted by their
+    /// names stay, also where an engine made those names up.
+    async fn discard_container(&self, id: &ContainerId) -> Result<()>;
+
     /// Waits until it does not run; answers at once when it does not.
     async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus>;
 

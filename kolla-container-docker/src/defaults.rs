@@ -105,6 +105,7 @@ fn always(features: Features) -> Features {
     features
         .without("resources.kernel_memory", "Docker dropped it with API 1.42")
         .without("mounts.devpts", "only Podman mounts a devpts of the container's own")
+        .without("mounts.anonymous_read_only", "Docker makes no anonymous volume that cannot be written: name it")
         .without("mounts.flags", "only Podman takes the flags of a mount")
         .without("network.mode.podman", "pasta and slirp4netns are modes of Podman")
         .without("network.networks.mac", "of a hardware address Docker does not tell whether it was asked for")

@@ -34,6 +34,6 @@ mod tally;
 
 pub use harness::{Harness, Kind};
 pub use images::{Images, Program};
-pub use live::Live;
+pub use live::{Connecting, Live};
 pub use runner::{Case, Clock, Ground, Outcome, Subject, Unavailable, run, trials};
 pub use tally::Tally;

@@ -15,6 +15,9 @@ use crate::runner::{Clock, Ground, Subject, Unavailable};
 /// Set inside the testbed: there, an engine that is not reached is a failure.
 const TESTBED: &str = "KOLLA_TESTBED";
 
+/// An engine that is being connected to.
+pub type Connecting = BoxFuture<'static, Result<Arc<dyn Runtime>>>;
+
 /// A real engine, with the test images of the testbed.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -23,7 +26,7 @@ pub struct Live {
     /// The environment variable that says where it listens: `KOLLA_TEST_DOCKER`.
     pub variable: &'static str,
     /// Connects to an engine that listens there; each case does so by itself, in its own runtime.
-    pub connect: fn(String) -> BoxFuture<'static, Result<Arc<dyn Runtime>>>,
+    pub connect: fn(String) -> Connecting,
     /// What the testbed cannot offer, with the reasons.
     pub lacks: Features,
 }

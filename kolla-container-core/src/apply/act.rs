@@ -44,7 +44,8 @@ impl Run<'_> {
                 Ok(())
             }
             Action::Remove { target, only_named } => self.remove(&self.id(target)?, only_named.as_ref()).await,
-            Action::Discard { keep } => self.discard(keep).await,
+            Action::Discard { target: Target::New } => self.discard().await,
+            Action::Discard { target: Target::Existing(id) } => runtime.discard_container(id).await,
             Action::Verify { target, healthy, settle } => {
                 super::verify(runtime, &self.id(target)?, *healthy, *settle).await
             }
@@ -105,17 +106,26 @@ impl Run<'_> {
             mark = Owner { replaces: Some(id.clone()), until: Some(until), restart: *restart, ..mark };
             self.mark = Some(mark.clone());
         }
-        let created = self.means.runtime.create_container(name, &mark.mark(spec)).await.inspect_err(|error| {
-            // The name was taken: what is there is somebody else's, whatever its labels say.
-            if error.kind() == ErrorKind::Conflict {
+        let created = match self.means.runtime.create_container(name, &mark.mark(spec)).await {
+            Ok(created) => created,
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                // The name was taken: what is there is somebody else's, whatever its labels say.
                 self.mark = None;
+                return Err(self.who_was_first(name).await.unwrap_or(error));
             }
-        })?;
+            Err(error) => return Err(error),
+        };
         self.new = Some(created.id);
         if let Some(Replaced { id, .. }) = replaces {
             self.still_in_place(id).await?;
         }
         self.heed(created.warnings, &stated, "create container")
+    }
+
+    /// What is to be said where another run has made its `<name>.next` first; an engine would advise to remove it.
+    async fn who_was_first(&self, name: &ContainerName) -> Option<Error> {
+        let there = self.means.runtime.container(name).await.ok()??;
+        there.owner.replaces.is_some().then(|| crate::plan::being_replaced(&self.plan.name, &there))
     }
 
     /// Whoever has made `<name>.next` is alone with the container, from then on; but another run may have
@@ -183,22 +193,21 @@ impl Run<'_> {
     }
 
     /// Removes what this run has made, also where the answer to its creation was lost.
-    async fn discard(&mut self, keep: &BTreeSet<VolumeName>) -> Result<()> {
+    async fn discard(&mut self) -> Result<()> {
         let runtime = self.means.runtime;
         let made = match (&self.new, &self.mark) {
-            (Some(id), _) => runtime.container_by_id(id).await?,
+            (Some(id), _) => Some(id.clone()),
             (None, Some(mark)) => {
                 let found = runtime.container(&self.plan.name.next()).await?;
-                found.filter(|found| found.owner.replaces == mark.replaces && found.owner.until == mark.until)
+                let is_own = |owner: &Owner| owner.replaces == mark.replaces && owner.until == mark.until;
+                found.filter(|found| is_own(&found.owner)).map(|found| found.id)
             }
             (None, None) => None,
         };
-        let Some(made) = made else { return Ok(()) };
-        runtime.remove_container(&made.id).await?;
-        for (_, volume) in made.anonymous_volumes().filter(|(_, volume)| !keep.contains(*volume)) {
-            remove_volume_unless_used(self, volume).await?;
+        match made {
+            Some(id) => runtime.discard_container(&id).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn wait_for_exit(&mut self, id: &ContainerId) -> Result<()> {

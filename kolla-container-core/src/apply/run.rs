@@ -104,6 +104,12 @@ impl<'a> Run<'a> {
             [before @ .., Step { action: Action::InstallUnit { .. }, .. }] if error.kind() == ErrorKind::Conflict => {
                 before
             }
+            // The container is gone: nothing of this step was done, and nothing of it can be taken back.
+            [before @ .., Step { action, .. }]
+                if error.kind() == ErrorKind::NotFound && matches!(target(action), Some(Target::Existing(_))) =>
+            {
+                before
+            }
             reached => reached,
         };
         let undone = match reached.last() {

@@ -41,6 +41,7 @@ pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around:
     environment(&mut expected, wanted, implied, defaults);
     mounts(&mut expected, wanted, implied);
     network(&mut expected, wanted, implied, container);
+    namespaces(&mut expected, observed);
     security(&mut expected, wanted, observed);
     resources(&mut expected, wanted, observed, around.engine);
     healthcheck(&mut expected.healthcheck, &observed.healthcheck);
@@ -196,6 +197,13 @@ fn network(expected: &mut ContainerSpec, wanted: &ContainerSpec, implied: &Conta
 /// Whether an engine makes this an alias of the container by itself: the beginning of its id, and its host name.
 pub(super) fn is_given_by_engine(alias: &str, container: &ContainerState) -> bool {
     alias == container.id.short() || container.config.hostname.as_deref() == Some(alias)
+}
+
+/// Whichever kind of its own an engine gives to a container, it never shares the ipc of another by itself.
+fn namespaces(expected: &mut ContainerSpec, observed: &ContainerSpec) {
+    if expected.namespaces.ipc.is_none() && !owns_shared_memory(observed) {
+        expected.namespaces.ipc = Some(NamespaceMode::Private);
+    }
 }
 
 /// Engines switch SELinux labels off for containers that share too much with the host.

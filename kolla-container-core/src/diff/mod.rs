@@ -221,9 +221,10 @@ pub fn unsupported(spec: &ContainerSpec, features: &Features) -> Violations {
             if let Some(reason) = self.features.refusal(field.path) {
                 self.refused.add(field.path, reason);
             }
-            for part in value.uses() {
+            for (key, part) in value.uses() {
                 if let Some(reason) = self.features.refusal(&format!("{}.{part}", field.path)) {
-                    self.refused.add(field.path, reason);
+                    let path = FieldPath::from(field.path);
+                    self.refused.add(key.map_or_else(|| path.clone(), |key| path.key(key)), reason);
                 }
             }
         }

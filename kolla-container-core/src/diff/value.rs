@@ -15,6 +15,9 @@ use crate::spec::{
     Platform, Ports, RestartPolicy, SecurityOpt, Signal, TextMap, Ulimit, UlimitName, Variable, VolumesFrom,
 };
 
+/// A part that an engine may lack, and the key at which it is used, in a map or a set.
+pub(super) type Use = (Option<String>, &'static str);
+
 /// The value of a field.
 pub(super) trait Value: Clone + PartialEq {
     /// What differs: nothing, one entry, or one per key. With `extra`, keys that are not desired may be there.
@@ -30,8 +33,9 @@ pub(super) trait Value: Clone + PartialEq {
         false
     }
 
-    /// Which of the parts that an engine may lack it uses; see [`Features`](crate::state::Features).
-    fn uses(&self) -> Vec<&'static str> {
+    /// Which of the parts that an engine may lack it uses, and at which key; see
+    /// [`Features`](crate::state::Features).
+    fn uses(&self) -> Vec<Use> {
         Vec::new()
     }
 }
@@ -156,8 +160,8 @@ impl Value for NetworkMode {
         if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
     }
 
-    fn uses(&self) -> Vec<&'static str> {
-        if matches!(self, Self::Pasta | Self::Slirp4netns) { vec!["podman"] } else { Vec::new() }
+    fn uses(&self) -> Vec<Use> {
+        if matches!(self, Self::Pasta | Self::Slirp4netns) { vec![(None, "podman")] } else { Vec::new() }
     }
 }
 
@@ -166,14 +170,15 @@ impl Value for NamespaceMode {
         if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
     }
 
-    fn uses(&self) -> Vec<&'static str> {
-        match self {
-            Self::KeepId | Self::Auto | Self::NoMap => vec!["podman"],
-            Self::Path(_) => vec!["path"],
-            Self::Container(_) => vec!["container"],
-            Self::Private => vec!["private"],
-            _ => Vec::new(),
-        }
+    fn uses(&self) -> Vec<Use> {
+        let part = match self {
+            Self::KeepId | Self::Auto | Self::NoMap => "podman",
+            Self::Path(_) => "path",
+            Self::Container(_) => "container",
+            Self::Private => "private",
+            _ => return Vec::new(),
+        };
+        vec![(None, part)]
     }
 }
 
@@ -220,29 +225,29 @@ impl Value for Mounts {
         self.0.is_empty()
     }
 
-    fn uses(&self) -> Vec<&'static str> {
-        let mut parts = BTreeSet::new();
-        for mount in self.0.values() {
-            match mount {
-                Mount::Bind(bind) => {
-                    parts.extend((!bind.flags.is_empty()).then_some("flags"));
-                    parts.extend(bind.non_recursive.then_some("non_recursive"));
-                    parts.extend(bind.relabel.map(|_| "relabel"));
-                }
-                Mount::Volume(volume) => {
-                    parts.extend((!volume.flags.is_empty()).then_some("flags"));
-                    parts.extend(volume.subpath.as_ref().map(|_| "subpath"));
-                    parts.extend(volume.no_copy.then_some("no_copy"));
-                }
-                Mount::Tmpfs(_) => {
-                    parts.insert("tmpfs");
-                }
-                Mount::Devpts => {
-                    parts.insert("devpts");
-                }
-            }
-        }
-        parts.into_iter().collect()
+    fn uses(&self) -> Vec<Use> {
+        let parts = |mount: &Mount| match mount {
+            Mount::Bind(bind) => vec![
+                (!bind.flags.is_empty(), "flags"),
+                (bind.non_recursive, "non_recursive"),
+                (bind.relabel.is_some(), "relabel"),
+            ],
+            Mount::Volume(volume) => vec![
+                (!volume.flags.is_empty(), "flags"),
+                (volume.subpath.is_some(), "subpath"),
+                (volume.no_copy, "no_copy"),
+                (volume.name.is_none() && volume.read_only, "anonymous_read_only"),
+            ],
+            Mount::Tmpfs(_) => vec![(true, "tmpfs")],
+            Mount::Devpts => vec![(true, "devpts")],
+        };
+        let used = |(target, mount)| {
+            let key = move |(is_used, part): (bool, &'static str)| {
+                is_used.then(|| (Some(CleanPath::to_string(target)), part))
+            };
+            parts(mount).into_iter().filter_map(key)
+        };
+        self.0.iter().flat_map(used).collect()
     }
 }
 
@@ -265,13 +270,10 @@ impl Value for BTreeMap<NetworkName, Endpoint> {
         self.is_empty()
     }
 
-    fn uses(&self) -> Vec<&'static str> {
-        let has_mac = self.values().any(|endpoint| endpoint.mac.is_some());
-        [(self.len() > 1, "several"), (has_mac, "mac")]
-            .into_iter()
-            .filter(|(used, _)| *used)
-            .map(|(_, part)| part)
-            .collect()
+    fn uses(&self) -> Vec<Use> {
+        let several = (self.len() > 1).then_some((None, "several"));
+        let with_mac = self.iter().filter(|(_, endpoint)| endpoint.mac.is_some());
+        several.into_iter().chain(with_mac.map(|(network, _)| (Some(network.to_string()), "mac"))).collect()
     }
 }
 
@@ -355,9 +357,9 @@ impl Value for BTreeSet<SecurityOpt> {
         self.is_empty()
     }
 
-    fn uses(&self) -> Vec<&'static str> {
-        let is_path = |option: &SecurityOpt| option.as_str().starts_with("seccomp=/");
-        if self.iter().any(is_path) { vec!["profile_path"] } else { Vec::new() }
+    fn uses(&self) -> Vec<Use> {
+        let paths = self.iter().filter(|option| option.as_str().starts_with("seccomp=/"));
+        paths.map(|option| (Some(option.to_string()), "profile_path")).collect()
     }
 }
 

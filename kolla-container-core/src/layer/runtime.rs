@@ -133,6 +133,11 @@ impl<L: Layer, P: Runtime + ?Sized> Runtime for Layered<L, P> {
         self.layer.call(&call, self.inner.remove_container(id)).await
     }
 
+    async fn discard_container(&self, id: &ContainerId) -> Result<()> {
+        let call = Call::write("discard_container", "discard container", id.short());
+        self.layer.call(&call, self.inner.discard_container(id)).await
+    }
+
     async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus> {
         let call = Call::read("wait_container", "wait for container", id.short()).at(Pace::Endless);
         self.layer.call(&call, self.inner.wait_container(id)).await

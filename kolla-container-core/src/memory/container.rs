@@ -33,6 +33,8 @@ pub(super) struct Container {
     /// Restarts that are not part of its behaviour.
     pub(super) restarts: u64,
     pub(super) volumes: BTreeMap<CleanPath, VolumeName>,
+    /// The anonymous ones among them that were made for it.
+    pub(super) made_volumes: BTreeSet<VolumeName>,
     pub(super) addresses: BTreeMap<NetworkName, Vec<IpAddr>>,
     pub(super) published: Ports,
     pub(super) output: Output,

@@ -1,6 +1,6 @@
 //! Making a container: what Docker checks before, what it makes on the way, and what it leaves out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -53,7 +53,10 @@ impl World {
         };
         let mut config = configure(&spec, &given);
         let owner = config.labels.as_mut().map_or_else(Owner::default, |TextMap(labels)| Owner::take_from(labels));
+        let there: BTreeSet<VolumeName> = self.volumes.keys().cloned().collect();
         let volumes = self.mount(&spec, &config);
+        let made = volumes.values().filter(|name| name.is_anonymous() && !there.contains(*name));
+        let made_volumes = made.cloned().collect();
         self.containers.insert(
             id.clone(),
             Container {
@@ -70,6 +73,7 @@ impl World {
                 began: None,
                 restarts: 0,
                 volumes,
+                made_volumes,
                 addresses: BTreeMap::new(),
                 published: Ports::default(),
                 output: Output { stdout: image.template.stdout, stderr: image.template.stderr, starts: 0 },

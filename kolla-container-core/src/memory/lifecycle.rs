@@ -205,4 +205,13 @@ impl World {
         }
         self.forget(id, killed);
     }
+
+    /// Removes it with the anonymous volumes that were made for it, where nobody else has mounted them.
+    pub(super) fn discard(&mut self, id: &ContainerId, now: Instant) {
+        let made = self.containers.get(id).map(|container| container.made_volumes.clone()).unwrap_or_default();
+        self.remove(id, now);
+        for volume in made {
+            drop(self.remove_volume(&volume));
+        }
+    }
 }

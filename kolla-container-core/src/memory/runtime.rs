@@ -235,6 +235,13 @@ impl Runtime for MemoryEngine {
         })
     }
 
+    async fn discard_container(&self, id: &ContainerId) -> Result<()> {
+        self.write_on(("discard_container", "discard container"), id, |world, now| {
+            world.discard(id, now);
+            Ok(())
+        })
+    }
+
     async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus> {
         let subject = self.world().subject(id);
         self.read("wait_container", &subject, |_, _| ());

@@ -345,7 +345,7 @@ impl Subject<'_> {
         );
         steps.once(Action::WaitForExit { target: Target::New, deadline: options.deadline });
         if options.remove || removes_itself {
-            steps.committed(Action::Discard { keep: std::collections::BTreeSet::new() });
+            steps.committed(Action::Discard { target: Target::New });
         }
         self.take(steps, Effect::Ran);
     }

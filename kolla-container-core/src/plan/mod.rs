@@ -24,6 +24,7 @@ use serde::Serialize;
 pub use self::goal::{Goal, Goals, RunOptions};
 use self::joiners::Joiners;
 pub use self::observation::{Details, Freshness, Leftovers, Needs, Observation};
+pub(crate) use self::recover::being_replaced;
 pub use self::step::{Action, Cause, Replaced, Step, Target, Undo};
 use crate::diff::{Change, Comparison};
 use crate::error::Error;

@@ -17,7 +17,7 @@ use super::step::{Action, Cause, Steps, Target};
 use super::unit::Unit;
 use super::{Context, Goal, Leftovers, Observation, Step};
 use crate::error::{Error, ErrorKind};
-use crate::name::{ContainerName, VolumeName};
+use crate::name::ContainerName;
 use crate::state::{ContainerState, ContainerUpdate, Status};
 use crate::timestamp::Timestamp;
 
@@ -62,7 +62,7 @@ pub(super) fn recover(
             way.still_at_work(new, seen.at)?;
             way.stop(new);
             let old = way.revive(old.clone(), new);
-            way.remove(new, &old);
+            way.remove(new);
             Some(old)
         }
         (None, Some(new), Some(old)) if is_replaced(old) => {
@@ -70,7 +70,7 @@ pub(super) fn recover(
             unit_stopped = way.stop_unit();
             way.stop(new);
             let old = way.put_back(old, new);
-            way.remove(new, &old);
+            way.remove(new);
             Some(old)
         }
         (None, Some(new), None) if replaces.is_some() && *replaced_is_gone => {
@@ -90,13 +90,22 @@ pub(super) fn recover(
                 way.stop(new);
                 way.steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.next() });
                 let old = way.put_back(old, new);
-                way.remove(new, &old);
+                way.remove(new);
                 Some(old)
             }
         }
         _ => return Err(unexplained(name, there, next.as_ref(), previous.as_ref())),
     };
     Ok(Recovery { steps: way.steps.steps, survivor, revived: way.revived, unit_stopped })
+}
+
+/// That another run is at work on a container; `record` is the one that it has made.
+pub(crate) fn being_replaced(name: &ContainerName, record: &ContainerState) -> Error {
+    let until = record.owner.until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+    Error::new(ErrorKind::Conflict, "replace container", name).because(format!(
+        "it is being replaced by another run since {}{until}; if that run is dead, take it over or wait",
+        record.created.whole_seconds(),
+    ))
 }
 
 /// The way back.
@@ -113,13 +122,7 @@ impl Way<'_> {
     /// A run that may still be alive must not be disturbed.
     fn still_at_work(&self, record: &ContainerState, now: Timestamp) -> Result<(), Error> {
         match record.owner.until {
-            Some(until) if until > now && !self.context.take_over => {
-                Err(Error::new(ErrorKind::Conflict, "replace container", self.name).because(format!(
-                    "it is being replaced by another run since {}, until {until} at the latest; \
-                     if that run is dead, take it over or wait",
-                    record.created.whole_seconds(),
-                )))
-            }
+            Some(until) if until > now && !self.context.take_over => Err(being_replaced(self.name, record)),
             _ => Ok(()),
         }
     }
@@ -165,13 +168,9 @@ impl Way<'_> {
         old
     }
 
-    /// Removes the new container, and the anonymous volumes that are not the old one's.
-    fn remove(&mut self, new: &ContainerState, old: &ContainerState) {
-        let is_kept = |volume: &VolumeName| old.volumes.values().any(|kept| kept == volume);
-        self.steps.committed(Action::Remove { target: Target::Existing(new.id.clone()), only_named: None });
-        for (_, volume) in new.anonymous_volumes().filter(|(_, volume)| !is_kept(volume)) {
-            self.steps.committed(Action::RemoveVolume { volume: volume.clone() });
-        }
+    /// Removes the new container with its own anonymous volumes; those of the old one it has mounted by their names.
+    fn remove(&mut self, new: &ContainerState) {
+        self.steps.committed(Action::Discard { target: Target::Existing(new.id.clone()) });
     }
 }
 

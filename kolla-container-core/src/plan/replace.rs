@@ -68,8 +68,6 @@ impl Subject<'_> {
         }
         let mut spec = wanted.clone();
         let inherits = old.map(|old| self.inherit(&mut spec, old)).unwrap_or_default();
-        let keep: BTreeSet<VolumeName> =
-            old.iter().flat_map(|old| old.anonymous_volumes()).map(|(_, volume)| volume.clone()).collect();
         steps.undone_by(
             Action::Create {
                 name: name.clone(),
@@ -77,7 +75,7 @@ impl Subject<'_> {
                 replaces: old.map(|old| Replaced { id: old.id.clone(), restart: self.policy_to_lose(old) }),
                 inherits,
             },
-            [Action::Discard { keep }],
+            [Action::Discard { target: Target::New }],
         );
     }
 

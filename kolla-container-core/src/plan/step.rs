@@ -1,6 +1,6 @@
 //! The steps of a plan: what is done, why, and how it is undone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -146,10 +146,10 @@ pub enum Action {
         /// Only while it has this name: another run may have put it back.
         only_named: Option<ContainerName>,
     },
-    /// Removes the new container with the anonymous volumes that were made for it.
+    /// Removes a container that was made in vain, with the anonymous volumes that were made for it.
     Discard {
-        /// Volumes that stay: they were inherited.
-        keep: BTreeSet<VolumeName>,
+        /// Which one.
+        target: Target,
     },
     /// Watches whether a container runs, goes on running, and is well.
     Verify {
@@ -232,7 +232,7 @@ impl fmt::Display for Action {
             }
             Self::Revive { target } => write!(f, "start {target} again"),
             Self::Remove { target, .. } => write!(f, "remove {target}"),
-            Self::Discard { .. } => write!(f, "remove {}", Target::New),
+            Self::Discard { target } => write!(f, "remove {target}"),
             Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and well"),
             Self::Verify { target, healthy: false, .. } => write!(f, "verify that {target} stays up"),
             Self::WaitForExit { target, .. } => write!(f, "wait until {target} has ended"),

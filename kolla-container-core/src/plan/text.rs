@@ -153,7 +153,7 @@ impl ContainerPlan {
             }
             Action::Revive { target } => format!("start{} again", who(target)),
             Action::Remove { target, .. } => format!("remove{}", who(target)),
-            Action::Discard { .. } => format!("remove{}", who(&Target::New)),
+            Action::Discard { target } => format!("remove{}", who(target)),
             Action::Verify { healthy: true, .. } => "verify that it stays up and well".to_owned(),
             Action::Verify { .. } => "verify that it stays up".to_owned(),
             Action::WaitForExit { .. } => "wait for its end".to_owned(),

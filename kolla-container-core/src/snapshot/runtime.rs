@@ -87,6 +87,10 @@ impl Runtime for Snapshot {
         refused("remove container", id.short())
     }
 
+    async fn discard_container(&self, id: &ContainerId) -> Result<()> {
+        refused("discard container", id.short())
+    }
+
     async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus> {
         refused("wait for container", id.short())
     }

@@ -349,6 +349,7 @@ async fn nothing_can_be_done_with_it() {
         recorded.stop_container(id, None).await.err(),
         recorded.update_container(id, &ContainerUpdate::default()).await.err(),
         recorded.remove_container(id).await.err(),
+        recorded.discard_container(id).await.err(),
         recorded.wait_container(id).await.err(),
         recorded.logs(id, LogOptions { follow: false, tail: None }).next().await.unwrap().err(),
         recorded.pull_image(image, None).next().await.unwrap().err(),

@@ -29,7 +29,7 @@ impl Docker {
         if let Err(failed) = joined {
             // The container is only half of what was asked for.
             let removed = match &id {
-                Ok(id) => self.remove_container(id).await,
+                Ok(id) => self.remove(id, true).await,
                 Err(error) => Err(error.clone()),
             };
             return Err(match removed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::errors::Error as Failure;
 use bollard::models::ContainerSummary as Listed;
-use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, RemoveContainerOptions};
 use kolla_container_core::state::{ContainerFilter, ContainerState, ContainerSummary, ImageState, Owner, Status};
 use kolla_container_core::{ContainerId, ContainerName, Result};
 
@@ -69,6 +69,22 @@ impl Docker {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// Removes a container, with the anonymous volumes of its own where they are in vain; Docker tells them from those
+    /// that it has mounted by their names.
+    pub(super) async fn remove(&self, id: &ContainerId, volumes: bool) -> Result<()> {
+        let asked = Asked::new("remove container", id.short());
+        let options = RemoveContainerOptions { force: true, v: volumes, link: false };
+        let Err(failure) = self.client.remove_container(id.as_str(), Some(options)).await else { return Ok(()) };
+        if error::status(&failure).is_none() {
+            return Err(asked.failed(&failure));
+        }
+        // Somebody else may be removing it; and where it is gone in the end, the error does not matter.
+        match self.gone(&asked, id, |status| *status == Status::Removing).await? {
+            None => Ok(()),
+            Some(_) => Err(asked.failed(&failure)),
         }
     }
 

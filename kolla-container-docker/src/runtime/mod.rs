@@ -13,8 +13,8 @@ use bollard::errors::Error as Failure;
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateImageOptions, InspectNetworkOptions, KillContainerOptions, ListImagesOptions, LogsOptions,
-    RemoveContainerOptions, RemoveImageOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions,
-    StopContainerOptions, TagImageOptions, WaitContainerOptions,
+    RemoveImageOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions, StopContainerOptions,
+    TagImageOptions, WaitContainerOptions,
 };
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -211,17 +211,11 @@ impl Runtime for Docker {
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<()> {
-        let asked = Asked::new("remove container", id.short());
-        let options = RemoveContainerOptions { force: true, v: false, link: false };
-        let Err(failure) = self.client.remove_container(id.as_str(), Some(options)).await else { return Ok(()) };
-        if error::status(&failure).is_none() {
-            return Err(asked.failed(&failure));
-        }
-        // Somebody else may be removing it; and where it is gone in the end, the error does not matter.
-        match self.gone(&asked, id, |status| *status == Status::Removing).await? {
-            None => Ok(()),
-            Some(_) => Err(asked.failed(&failure)),
-        }
+        self.remove(id, false).await
+    }
+
+    async fn discard_container(&self, id: &ContainerId) -> Result<()> {
+        self.remove(id, true).await
     }
 
     /// Two requests: what Docker answers to the wait does not say whether memory ran out.

@@ -45,6 +45,8 @@ pub struct Row {
     pub along: Vec<&'static str>,
     /// Whether the second value only lacks a key of the first, which an engine may add by itself.
     pub drops_key: bool,
+    /// Whether no engine gives the second value to a container by itself, whatever its flags are.
+    pub never_default: bool,
     /// What the machine has to be able to do to start such a container; where it is not, it is only made.
     pub starts_with: Option<&'static str>,
 }
@@ -85,6 +87,7 @@ impl Row {
             back: Back::Change,
             along: Vec::new(),
             drops_key: false,
+            never_default: false,
             starts_with: None,
         }
     }
@@ -116,6 +119,11 @@ impl Row {
 
     fn dropping_a_key(mut self) -> Self {
         self.drops_key = true;
+        self
+    }
+
+    fn never_default(mut self) -> Self {
+        self.never_default = true;
         self
     }
 
@@ -250,7 +258,7 @@ async fn holds(h: &Harness, row: Row) -> Outcome {
     if row.back != Back::Impossible {
         let plan = h.plan(&name, goal(&unstated)).await;
         let default = default_of_image(h, &unstated, row.field).await.or_else(|| default_of(h, row.field));
-        let is_back = default.is_some() && default != value_at(&after, row.field);
+        let is_back = row.never_default || (default.is_some() && default != value_at(&after, row.field));
         let is_known = row.back == Back::Change && is_back;
         let wanted = if is_known { expected(row.field, &row.along) } else { Vec::new() };
         assert_eq!(changed_fields(&plan), wanted, "{plan}");

@@ -1,0 +1,137 @@
+//! The program is killed at every request of a replacement, and of its undo; the next run makes it good.
+
+use kolla_container_testkit::Harness;
+use serde_json::{Value, json};
+
+use crate::lanes::until_it_is_over;
+use crate::program::{begin, engine, run, socket};
+use crate::proxy::{Moment, Proxy, nth_later_look, nth_write};
+use crate::subject::{Found, Subject};
+
+/// An image whose containers end at once.
+const EXITS: &str = "localhost/kit/exits:1";
+
+/// How many requests change something at least until the old container is touched and the new one in place.
+const WRITES: usize = 5;
+
+/// How many look at least, while the new container is watched.
+const LOOKS: usize = 2;
+
+/// At which request the program is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kill {
+    /// One that changes something.
+    AtWrite(Moment),
+    /// One that looks, once something was changed.
+    AtLook,
+}
+
+/// How the replacement would end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// The new container runs.
+    Well,
+    /// The new container ends at once, and the old one is put back.
+    Badly,
+}
+
+pub(crate) async fn a_replacement_killed_before_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::Before), Ends::Well).await;
+}
+
+pub(crate) async fn a_replacement_killed_during_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::Meanwhile), Ends::Well).await;
+}
+
+pub(crate) async fn a_replacement_killed_after_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::After), Ends::Well).await;
+}
+
+pub(crate) async fn a_replacement_killed_at_any_look_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtLook, Ends::Well).await;
+}
+
+pub(crate) async fn an_undo_killed_before_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::Before), Ends::Badly).await;
+}
+
+pub(crate) async fn an_undo_killed_during_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::Meanwhile), Ends::Badly).await;
+}
+
+pub(crate) async fn an_undo_killed_after_any_write_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtWrite(Moment::After), Ends::Badly).await;
+}
+
+pub(crate) async fn an_undo_killed_at_any_look_is_made_good(h: &Harness) {
+    killed_everywhere(h, Kill::AtLook, Ends::Badly).await;
+}
+
+async fn killed_everywhere(h: &Harness, kill: Kill, ends: Ends) {
+    let least = if kill == Kill::AtLook { LOOKS } else { WRITES };
+    until_it_is_over(h, least, async |subject, nth| killed(subject, nth, kill, ends).await).await;
+}
+
+/// Kills the program at its nth such request, and has the next run make it good; none where there was no such request.
+async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -> Option<()> {
+    let before = subject.alone().await;
+    let data = format!("before-{nth}");
+    subject.write(&before.id, &data).await;
+    let more = match ends {
+        Ends::Well => json!({}),
+        // A busy engine takes its time to notice the end.
+        Ends::Badly => json!({"image": EXITS, "deploy": {"settle": "3s"}}),
+    };
+    let wanted = subject.other(more);
+
+    let proxy = match kill {
+        Kill::AtWrite(moment) => Proxy::start(&socket(), nth_write(nth, moment)),
+        Kill::AtLook => Proxy::start(&socket(), nth_later_look(nth)),
+    };
+    let mut proxy = proxy.unwrap();
+    let mut running = begin("apply", &proxy.address(), &wanted, &[]).await;
+    let held = tokio::select! {
+        held = proxy.held() => held,
+        status = running.ended() => {
+            assert_eq!(status.success(), ends == Ends::Well);
+            return None;
+        }
+    };
+    running.kill().await;
+    let at = format!("{kill:?} {}", held.request);
+    drop(held);
+
+    let crash = subject.assert_nothing_is_lost(&before, &at).await;
+    // Otherwise the engine may still be at work.
+    let is_quiet = kill != Kill::AtWrite(Moment::Meanwhile);
+    if is_quiet && crash.is_interrupted() {
+        waits_for_a_run_that_may_be_alive(subject, &wanted, &crash).await;
+    }
+    if ends == Ends::Well {
+        subject.becomes(wanted);
+    }
+    let recovery = Proxy::start(&socket(), |_| None).unwrap();
+    let recover = async || run("apply", &recovery.address(), &subject.spec(), &["--take-over"]).await;
+    let mut recovered = recover().await;
+    if !is_quiet && recovered.code != Some(0) {
+        recovered = recover().await;
+    }
+    assert_eq!(recovered.code, Some(0), "{at}: {recovered:?}");
+
+    let after = subject.alone().await;
+    assert_eq!(after.id == before.id, ends == Ends::Badly, "{at}");
+    subject.assert_data(&after.id, &data).await;
+    let mut seen = crash.volumes();
+    seen.extend(subject.volumes_in(&proxy.answers()));
+    seen.extend(subject.volumes_in(&recovery.answers()));
+    subject.assert_no_leak(seen, &before, &at).await;
+    Some(())
+}
+
+/// As long as the run that made the new container may be alive, another one touches nothing.
+async fn waits_for_a_run_that_may_be_alive(subject: &Subject<'_>, wanted: &Value, crash: &Found) {
+    let refused = run("apply", &engine(), wanted, &[]).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.out.contains("it is being replaced by another run since"), "{refused:?}");
+    assert_eq!(subject.look().await.places(), crash.places());
+}
