@@ -116,12 +116,12 @@ async fn all_that_the_engine_cannot_do_is_refused_at_once_with_its_path(h: &Harn
         "security": {"security_opt": ["seccomp=/etc/seccomp.json"]},
     });
     let mut expected = vec![
-        "mounts",
-        "mounts",
+        "mounts[/dev/pts]",
+        "mounts[/srv]",
         "resources.kernel_memory",
         "namespaces.user",
-        "network.networks",
-        "security.security_opt",
+        "network.networks[net]",
+        "security.security_opt[seccomp=/etc/seccomp.json]",
     ];
     let features = &h.runtime().engine().features;
     if features.refusal("annotations").is_some() {

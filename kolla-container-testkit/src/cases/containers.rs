@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kolla_container_core::spec::{RestartPolicy, Signal, TextMap};
+use kolla_container_core::spec::{Mount, RestartPolicy, Signal, TextMap, Volume};
 use kolla_container_core::state::{ContainerFilter, ContainerUpdate, Health, Owner, Status};
-use kolla_container_core::{ByteSize, ContainerId, ErrorKind, Limit, TimeSpan};
+use kolla_container_core::{ByteSize, ContainerId, ErrorKind, Limit, TimeSpan, VolumeName};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -60,6 +60,9 @@ cases! { "containers";
     a_paused_container_is_removed;
     a_new_container_is_removed;
     removing_what_is_gone_succeeds;
+    discarding_a_container_takes_its_anonymous_volumes_along;
+    discarding_a_container_leaves_the_volumes_that_it_has_mounted_by_their_names;
+    discarding_what_is_gone_succeeds;
     a_removed_name_is_free_again;
     waiting_answers_how_the_container_ended;
     waiting_for_a_container_that_does_not_run_answers_at_once;
@@ -512,6 +515,46 @@ async fn a_new_container_is_removed(h: &Harness) {
     h.runtime().remove_container(&id).await.unwrap();
 
     assert_eq!(h.look(&h.name("web")).await, None);
+}
+
+async fn discarding_a_container_takes_its_anonymous_volumes_along(h: &Harness) {
+    let spec = h.spec(json!({"image": h.images().furnished.to_string(), "mounts": ["/more"]}));
+    let id = h.start(&h.name("web"), &spec).await;
+    let volumes: Vec<VolumeName> = h.see_id(&id).await.volumes.into_values().collect();
+
+    h.runtime().discard_container(&id).await.unwrap();
+
+    assert_eq!(volumes.len(), 2);
+    assert_eq!(h.look(&h.name("web")).await, None);
+    for volume in volumes {
+        assert_eq!(h.runtime().volume(&volume).await.unwrap(), None);
+    }
+}
+
+async fn discarding_a_container_leaves_the_volumes_that_it_has_mounted_by_their_names(h: &Harness) {
+    let named = h.volume("data");
+    let first = h.create(&h.name("first"), &h.spec(json!({"mounts": ["/data"]}))).await;
+    let inherited: VolumeName = h.see_id(&first).await.volumes.into_values().next().unwrap();
+    h.runtime().remove_container(&first).await.unwrap();
+    h.remember_volume(&inherited);
+    let mut spec = h.spec(json!({"mounts": [format!("{named}:/named"), "/data"]}));
+    let mounts = spec.mounts.as_mut().unwrap();
+    let volume = Volume { name: Some(inherited.clone()), ..Volume::default() };
+    mounts.0.insert("/data".parse().unwrap(), Mount::Volume(volume));
+    let id = h.create(&h.name("web"), &spec).await;
+
+    h.runtime().discard_container(&id).await.unwrap();
+
+    for volume in [named, inherited] {
+        assert!(h.runtime().volume(&volume).await.unwrap().is_some(), "{volume}");
+    }
+}
+
+async fn discarding_what_is_gone_succeeds(h: &Harness) {
+    let id = h.create(&h.name("web"), &h.spec(json!({}))).await;
+    h.runtime().discard_container(&id).await.unwrap();
+
+    h.runtime().discard_container(&id).await.unwrap();
 }
 
 async fn removing_what_is_gone_succeeds(h: &Harness) {

@@ -324,7 +324,7 @@ async fn the_new_anonymous_volumes_go_with_a_failed_replacement(h: &Harness) {
     let report = reconciler.reconcile(&Goals::one(name, Goal::running(new))).await.unwrap();
 
     assert_taken_back(h, &before, &report).await;
-    assert_eq!(tally.count("remove_volume"), 2);
+    assert_eq!(tally.count("discard_container"), 1);
 }
 
 async fn a_named_volume_is_kept(h: &Harness) {
