@@ -1,8 +1,10 @@
 //! One action: which request of the engine or of the supervisor it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use super::progress::Event;
 use super::report::RunOutput;
@@ -15,6 +17,9 @@ use crate::plan::{Action, Replaced, Target};
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Variable, Volume};
 use crate::state::{LogChunk, LogOptions, Owner, VolumeToCreate, Warning};
 use crate::supervisor::Supervisor;
+
+/// How long a container that is being made may have its name already without being there.
+const NAMED_BEFORE_THERE: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
     pub(super) async fn act(&mut self, action: &Action) -> Result<()> {
@@ -124,8 +129,18 @@ impl Run<'_> {
 
     /// What is to be said where another run has made its `<name>.next` first; an engine would advise to remove it.
     async fn who_was_first(&self, name: &ContainerName) -> Option<Error> {
-        let there = self.means.runtime.container(name).await.ok()??;
-        there.owner.replaces.is_some().then(|| crate::plan::being_replaced(&self.plan.name, &there))
+        let deadline = Instant::now() + NAMED_BEFORE_THERE;
+        loop {
+            match self.means.runtime.container(name).await.ok()? {
+                Some(there) => {
+                    let is_record = there.owner.replaces.is_some();
+                    return is_record.then(|| crate::plan::being_replaced(&self.plan.name, &there));
+                }
+                // An engine takes the name before the container can be looked at.
+                None if Instant::now() < deadline => tokio::time::sleep(NAMED_BEFORE_THERE / 20).await,
+                None => return None,
+            }
+        }
     }
 
     /// Whoever has made `<name>.next` is alone with the container, from then on; but another run may have
