@@ -16,8 +16,10 @@ use kolla_container_core::{ContainerSpec, CpuSet, Cpus, Limit, TimeSpan};
 pub(crate) const OLDEST: ApiLevel = ApiLevel::new(1, 41);
 /// The first level that takes annotations.
 const ANNOTATIONS: ApiLevel = ApiLevel::new(1, 43);
-/// The first level that takes several endpoints at once, and another interval at the start of a health check.
+/// The first level that takes several endpoints at once.
 pub(crate) const SEVERAL_ENDPOINTS: ApiLevel = ApiLevel::new(1, 44);
+/// The first level that knows another interval at the start of a health check.
+const START_INTERVAL: ApiLevel = ApiLevel::new(1, 44);
 /// The first level that mounts a part of a volume.
 const SUBPATHS: ApiLevel = ApiLevel::new(1, 45);
 /// The newest level that this was written for.
@@ -127,7 +129,7 @@ fn features(api: ApiLevel, info: &SystemInfo, cgroup_version: u8) -> Features {
     let kernel = "the kernel of the engine's machine does not support it";
     let refused = [
         ("annotations", api < ANNOTATIONS, "Docker takes annotations from API 1.43"),
-        ("healthcheck.start_interval", api < SEVERAL_ENDPOINTS, "Docker knows it from API 1.44"),
+        ("healthcheck.start_interval", api < START_INTERVAL, "Docker knows it from API 1.44"),
         ("mounts.subpath", api < SUBPATHS, "Docker mounts a part of a volume from API 1.45"),
         ("namespaces.user.private", !has_option(info, "userns"), "the engine does not remap users (userns-remap)"),
         ("resources.swappiness", cgroup_version == 2, "control groups of version 2 have no swappiness"),

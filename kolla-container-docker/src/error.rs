@@ -27,6 +27,12 @@ impl Asked {
         self.error(kind(failure)).because(text(failure))
     }
 
+    /// The failure of a pull, whose texts are those of a registry as well.
+    pub(crate) fn pull_failed(&self, failure: &Failure) -> Error {
+        let message = text(failure);
+        self.error(pulled(&message).unwrap_or_else(|| kind(failure))).because(message)
+    }
+
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
         Error::new(kind, self.operation, &self.subject)
     }
@@ -76,13 +82,14 @@ fn kind(failure: &Failure) -> ErrorKind {
             ErrorKind::Undecodable
         }
         Failure::RequestTimeoutError => ErrorKind::TimedOut,
-        failure => {
+        Failure::IOError { .. } | Failure::HyperResponseError { .. } => {
             let denied = causes(failure)
                 .into_iter()
                 .filter_map(|cause| cause.downcast_ref::<io::Error>())
                 .any(|error| error.kind() == io::ErrorKind::PermissionDenied);
             if denied { ErrorKind::Denied } else { ErrorKind::Unreachable }
         }
+        _ => ErrorKind::EngineFailed,
     }
 }
 
@@ -99,25 +106,41 @@ fn answered(status: u16, message: &str) -> ErrorKind {
 
 /// What some well-known texts mean, whatever the status is that they come with.
 fn said(message: &str) -> Option<ErrorKind> {
-    const KNOWN: [(&str, ErrorKind); 15] = [
+    const KNOWN: [(&str, ErrorKind); 5] = [
         ("port is already allocated", ErrorKind::Conflict),
         ("address already in use", ErrorKind::Conflict),
         ("already exists", ErrorKind::Conflict),
         ("is in use", ErrorKind::Conflict),
         ("has active endpoints", ErrorKind::Conflict),
+    ];
+    find(&KNOWN, message)
+}
+
+/// What a pull fails with. The way to the registry comes first: "no such host" is nothing that is not found there.
+fn pulled(message: &str) -> Option<ErrorKind> {
+    const KNOWN: [(&str, ErrorKind); 15] = [
+        ("no such host", ErrorKind::Unreachable),
+        ("connection refused", ErrorKind::Unreachable),
+        ("connection reset", ErrorKind::Unreachable),
+        ("no route to host", ErrorKind::Unreachable),
+        ("network is unreachable", ErrorKind::Unreachable),
+        ("server misbehaving", ErrorKind::Unreachable),
+        ("timeout", ErrorKind::Unreachable),
+        ("deadline exceeded", ErrorKind::Unreachable),
         ("pull access denied", ErrorKind::NotFound),
         ("manifest unknown", ErrorKind::NotFound),
         ("not found", ErrorKind::NotFound),
-        ("no such", ErrorKind::NotFound),
         ("unauthorized", ErrorKind::Denied),
         ("authentication required", ErrorKind::Denied),
         ("no basic auth credentials", ErrorKind::Denied),
-        ("connection refused", ErrorKind::Unreachable),
-        ("no route to host", ErrorKind::Unreachable),
-        ("i/o timeout", ErrorKind::Unreachable),
+        ("denied", ErrorKind::Denied),
     ];
+    find(&KNOWN, message)
+}
+
+fn find(known: &[(&str, ErrorKind)], message: &str) -> Option<ErrorKind> {
     let message = message.to_ascii_lowercase();
-    KNOWN.into_iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| kind)
+    known.iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]
@@ -136,14 +159,31 @@ mod tests {
             (400, "invalid IPv4 address", ErrorKind::Rejected),
             (403, "endpoint with name db already exists in network net", ErrorKind::Conflict),
             (500, "Bind for 0.0.0.0:80 failed: port is already allocated", ErrorKind::Conflict),
-            (500, "manifest unknown: manifest unknown", ErrorKind::NotFound),
-            (500, "Get http://node1:5000/v2/: dial tcp: connection refused", ErrorKind::Unreachable),
+            (500, "exec: no such file or directory", ErrorKind::EngineFailed),
             (500, "OCI runtime create failed", ErrorKind::EngineFailed),
             (501, "not implemented", ErrorKind::Unsupported),
         ];
 
         for (status, message, kind) in cases {
             assert_eq!(Asked::new("do", "it").failed(&answer(status, message)).kind(), kind, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn a_failed_pull_means_what_the_registry_or_the_way_to_it_says() {
+        let cases = [
+            ("manifest for node1:5000/app:1 not found: manifest unknown", ErrorKind::NotFound),
+            ("dial tcp: lookup nohost: no such host", ErrorKind::Unreachable),
+            ("Get http://node1:5000/v2/: dial tcp 10.0.0.1:5000: connect: connection refused", ErrorKind::Unreachable),
+            ("net/http: TLS handshake timeout", ErrorKind::Unreachable),
+            ("unauthorized: authentication required", ErrorKind::Denied),
+            ("denied", ErrorKind::Denied),
+        ];
+
+        for (message, kind) in cases {
+            for failure in [answer(500, message), Failure::DockerStreamError { error: message.to_owned() }] {
+                assert_eq!(Asked::new("pull image", "app").pull_failed(&failure).kind(), kind, "{message}");
+            }
         }
     }
 

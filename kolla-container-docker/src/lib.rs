@@ -40,6 +40,17 @@
 //! - Whether a hardware address was asked for: stating one is refused.
 //! - What it discards of an update: looked at afterwards, and said.
 //!
+//! - Limits of single block devices, masked paths, options of volume drivers and of endpoints, and a few more options of
+//!   `docker run` have no field here: they are neither compared nor exported. A range of host ports counts as a random
+//!   port, and an address of `0.0.0.0` or `::` as every address.
+//!
+//! # What stays with you
+//!
+//! - Credentials of registries are not read: pull an image that needs some beforehand.
+//! - `DOCKER_API_VERSION` is not read: the newest level that both sides know is spoken.
+//! - bollard logs request bodies and answers at `debug` and `trace`, and the environment of containers is in them: where
+//!   your program logs at that level, filter the target `bollard`.
+//!
 //! # What it does not do in time
 //!
 //! Docker makes a container also in a network, or with a namespace of another container, that is not there, and finds

@@ -194,7 +194,9 @@ fn spellings_of_other_clients_and_versions_mean_the_same() {
 
     let slashes = config("/HostConfig/Binds/0", json!("/etc/:/host-etc/:rslave,ro,cached"));
     assert_eq!(slashes.mounts, decode::container(&only(CONTAINER)).unwrap().config.mounts);
-    assert_eq!(config("/HostConfig/NetworkMode", json!("default")).network.mode, Some("bridge".parse().unwrap()));
+    let mut bridged = with("/HostConfig/NetworkMode", json!("default"));
+    *bridged.pointer_mut("/NetworkSettings/Networks").unwrap() = json!({"bridge": {}});
+    assert_eq!(decode::container(&bridged).unwrap().config.network.mode, Some("bridge".parse().unwrap()));
     let equals = config("/HostConfig/ExtraHosts", json!(["kit=10.0.0.9", "gate=host-gateway"]));
     assert_eq!(equals.network.extra_hosts, stated().network.extra_hosts);
     assert_eq!(config("/HostConfig/CapAdd", json!(["net_admin"])).security.cap_add, stated().security.cap_add);
@@ -216,4 +218,36 @@ fn an_image_says_what_it_implies() {
     assert_eq!(image.config.healthcheck.retries, Some(4));
     let missing = decode::image(&json!({"Id": "sha256:zz"})).unwrap_err();
     assert_eq!((missing.kind(), missing.subject()), (ErrorKind::Undecodable, "sha256:zz"));
+}
+
+/// What `docker run` takes, and no spec of ours would say so.
+#[test]
+fn what_only_other_clients_write_is_read() {
+    let read = |pointer: &str, value: Value| decode::container(&with(pointer, value)).unwrap();
+
+    assert!(
+        read("/HostConfig/Binds", json!(["/plain"])).config.mounts.unwrap().0.contains_key(&"/plain".parse().unwrap())
+    );
+    assert!(read("/HostConfig/Tmpfs", json!({"/run": "size=50%"})).config.mounts.is_some());
+    assert_eq!(read("/HostConfig/VolumesFrom", json!(["db:z,ro"])).config.volumes_from.unwrap().len(), 1);
+    let device = json!([{"PathOnHost": "/dev/pci-0:1", "PathInContainer": "/dev/x", "CgroupPermissions": "mr"}]);
+    assert_eq!(read("/HostConfig/Devices", device).config.devices.unwrap().first().unwrap().permissions, "rm");
+    assert_eq!(read("/HostConfig/Dns", json!([""])).config.network.dns, Some(Vec::new()));
+    for test in [json!(["CMD-SHELL", "true", "more"]), json!(["true"])] {
+        assert!(read("/Config/Healthcheck/Test", test).config.healthcheck.is_active());
+    }
+}
+
+#[test]
+fn a_container_that_has_left_the_bridge_or_joined_another_network_too_is_not_just_in_the_bridge() {
+    let mode = |networks: Value| {
+        let mut document = with("/HostConfig/NetworkMode", json!("bridge"));
+        *document.pointer_mut("/NetworkSettings/Networks").unwrap() = networks;
+        let network = decode::container(&document).unwrap().config.network;
+        (network.mode.unwrap().to_string(), network.networks.unwrap().len())
+    };
+
+    assert_eq!(mode(json!({"bridge": {}})), ("bridge".to_owned(), 0));
+    assert_eq!(mode(json!({"bridge": {}, "net": {}})), ("named".to_owned(), 2));
+    assert_eq!(mode(json!({})), ("named".to_owned(), 0));
 }

@@ -206,9 +206,10 @@ fn namespaces(expected: &mut ContainerSpec, observed: &ContainerSpec) {
     }
 }
 
-/// Engines switch SELinux labels off for containers that share too much with the host.
+/// Engines switch SELinux labels off for containers that share too much with the host, and take over those of a container
+/// that is joined.
 fn security(expected: &mut ContainerSpec, wanted: &ContainerSpec, observed: &ContainerSpec) {
-    let shares = |mode: &Option<NamespaceMode>| *mode == Some(NamespaceMode::Host);
+    let shares = |mode: &Option<NamespaceMode>| matches!(mode, Some(NamespaceMode::Host | NamespaceMode::Container(_)));
     let switched_off = observed.security.privileged == Some(true)
         || shares(&observed.namespaces.ipc)
         || shares(&observed.namespaces.pid);

@@ -5,7 +5,7 @@
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
 use super::{Comparison, Surroundings, expect::expect, expect::is_given_by_engine, expect::owns_shared_memory};
-use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, TextMap, Variable};
+use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, NetworkMode, TextMap, Variable};
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
 /// The spec of a container as a user would have written it: without what its image and its engine
@@ -47,8 +47,8 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
     for endpoint in stated.network.networks.iter_mut().flat_map(|networks| networks.values_mut()) {
         endpoint.aliases.retain(|alias| !is_given_by_engine(alias, container));
     }
-    // That is what stating networks means.
-    if stated.network.networks.as_ref().is_some_and(|networks| !networks.is_empty()) {
+    // That is what stating networks means, and leaving all of them cannot be stated.
+    if stated.network.mode == Some(NetworkMode::Named) {
         stated.network.mode = None;
     }
     if stated.resources.memory_swap.is_some_and(|swap| swap.is_unlimited())

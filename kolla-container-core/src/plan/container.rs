@@ -376,6 +376,12 @@ impl Subject<'_> {
     }
 
     fn stop(&mut self, old: &ContainerState, grace: Option<TimeSpan>) {
+        if removes_itself(old) {
+            let volumes =
+                old.anonymous_volumes().map(|(path, volume)| format!(", with the volume of {path}: {volume}"));
+            let lost: String = volumes.collect();
+            self.plan.notes.push(format!("the engine deletes it when it stops (auto_remove){lost}"));
+        }
         let mut steps = Steps::because(Cause::Status(old.status.clone()));
         let name = self.name.clone();
         if self.unit.is_active() {
@@ -404,6 +410,10 @@ impl Subject<'_> {
             for (path, volume) in old.anonymous_volumes() {
                 if volumes {
                     steps.once(Action::RemoveVolume { volume: volume.clone() });
+                } else if removes_itself(old) {
+                    self.plan.notes.push(format!(
+                        "the engine deletes the anonymous volume of {path} with it (auto_remove): {volume}"
+                    ));
                 } else {
                     self.plan.notes.push(format!("the anonymous volume of {path} stays: {volume}"));
                 }
@@ -414,4 +424,9 @@ impl Subject<'_> {
         }
         self.take(steps, Effect::Removed);
     }
+}
+
+/// Whether the engine removes it when it stops, and its anonymous volumes with it.
+pub(super) fn removes_itself(old: &ContainerState) -> bool {
+    old.config.auto_remove == Some(true) && (old.status.is_up() || old.status == Status::Restarting)
 }

@@ -115,6 +115,16 @@ impl<'a> Joiners<'a> {
         }
     }
 
+    /// Says of whom nobody knows whether it has joined a container that ends.
+    pub(super) fn note_unread(&self, plans: &mut [ContainerPlan]) {
+        for plan in plans.iter_mut().filter(|plan| plan.ends.is_some()) {
+            let unread = self.seen.details.unread.iter();
+            plan.notes.extend(unread.map(|error| {
+                format!("{} cannot be read: nobody knows whether it has joined this one", error.subject())
+            }));
+        }
+    }
+
     fn restart(&self, joiner: &ContainerState) -> Vec<Action> {
         let unit = self.seen.units.get(&joiner.name).and_then(Option::as_ref);
         let target = || Target::Existing(joiner.id.clone());

@@ -242,6 +242,7 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
         let more = joiners.follow(&mut plans, goals, &forced);
         if more.is_empty() {
             joiners.revive(&mut plans);
+            joiners.note_unread(&mut plans);
             order::order(&mut plans, goals, seen);
             make_volumes_once(&mut plans);
             return Ok((Plan { containers: plans }, needs));

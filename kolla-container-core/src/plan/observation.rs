@@ -60,6 +60,8 @@ pub struct Details {
     pub networks: BTreeMap<NetworkName, bool>,
     /// Of containers that get replaced or removed: who has joined them, goals or not. `None` until looked at.
     pub joined_by: Option<BTreeMap<ContainerId, BTreeSet<ContainerName>>>,
+    /// The containers of which that could not be read.
+    pub unread: Vec<Error>,
 }
 
 /// What a plan needs to know besides what was seen already.

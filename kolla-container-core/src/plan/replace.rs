@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::container::Subject;
+use super::container::{Subject, removes_itself};
 use super::step::{Action, Cause, Replaced, Steps, Target};
 use super::{Effect, Goal};
 use crate::name::{ContainerName, VolumeName};
@@ -101,6 +101,10 @@ impl Subject<'_> {
                     ));
                     undecided.insert(target.clone(), volume.clone());
                 }
+                (Some(_), _) | (None, Some(false)) if removes_itself(old) => self.plan.notes.push(format!(
+                    "the anonymous volume of {target} is not mounted any more, and the engine deletes it with the old \
+                     container (auto_remove): {volume}"
+                )),
                 (Some(_), _) | (None, Some(false)) => self.plan.notes.push(format!(
                     "the anonymous volume of {target} is not mounted any more; its data stays in volume {volume}"
                 )),

@@ -231,8 +231,7 @@ impl fmt::Display for Action {
                 write!(f, "update {} of {target} in place", fields.join(" and "))
             }
             Self::Revive { target } => write!(f, "start {target} again"),
-            Self::Remove { target, .. } => write!(f, "remove {target}"),
-            Self::Discard { target } => write!(f, "remove {target}"),
+            Self::Remove { target, .. } | Self::Discard { target } => write!(f, "remove {target}"),
             Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and well"),
             Self::Verify { target, healthy: false, .. } => write!(f, "verify that {target} stays up"),
             Self::WaitForExit { target, .. } => write!(f, "wait until {target} has ended"),

@@ -152,8 +152,7 @@ impl ContainerPlan {
                 format!("update {}{} in place", fields.join(" and "), who(target).replacen(' ', " of ", 1))
             }
             Action::Revive { target } => format!("start{} again", who(target)),
-            Action::Remove { target, .. } => format!("remove{}", who(target)),
-            Action::Discard { target } => format!("remove{}", who(target)),
+            Action::Remove { target, .. } | Action::Discard { target } => format!("remove{}", who(target)),
             Action::Verify { healthy: true, .. } => "verify that it stays up and well".to_owned(),
             Action::Verify { .. } => "verify that it stays up".to_owned(),
             Action::WaitForExit { .. } => "wait for its end".to_owned(),

@@ -332,7 +332,9 @@ pub(super) async fn details(needs: &Needs, seen: &mut Observation, reconciler: &
     seen.details.volumes.extend(volumes.into_iter().collect::<Result<Vec<_>>>()?);
     seen.details.networks.extend(networks.into_iter().collect::<Result<Vec<_>>>()?);
     if needs.joined_by {
-        seen.details.joined_by = Some(joined_by(seen, reconciler).await?);
+        let mut unread = Vec::new();
+        seen.details.joined_by = Some(joined_by(seen, &mut unread, reconciler).await?);
+        seen.details.unread = unread;
     }
     Ok(())
 }
@@ -340,6 +342,7 @@ pub(super) async fn details(needs: &Needs, seen: &mut Observation, reconciler: &
 /// Who has joined whom, of all containers: engines answer that only one by one.
 async fn joined_by(
     seen: &Observation,
+    unread: &mut Vec<Error>,
     reconciler: &Reconciler,
 ) -> Result<BTreeMap<ContainerId, BTreeSet<ContainerName>>> {
     let runtime = reconciler.runtime.as_ref();
@@ -351,8 +354,16 @@ async fn joined_by(
         .filter(|summary| !seen.containers.contains_key(&summary.name) && summary.name.reserved_suffix().is_none());
     let looks = each(others, reconciler.jobs, async |summary| runtime.container_by_id(&summary.id).await);
     let mut joined_by: BTreeMap<ContainerId, BTreeSet<ContainerName>> = BTreeMap::new();
-    // One that cannot be read may have joined anybody, but must not keep all others from their goals.
-    for state in looks.await.into_iter().flatten().flatten().filter(|state| state.status != Status::Removing) {
+    let mut states = Vec::new();
+    for look in looks.await {
+        match look {
+            Ok(state) => states.extend(state),
+            // It may have joined anybody, but must not keep all others from their goals: the plan says so.
+            Err(error) if error.kind() == ErrorKind::Undecodable => unread.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    for state in states.into_iter().filter(|state| state.status != Status::Removing) {
         for joined in state.joined.iter().chain(state.config.references()) {
             let id = match joined {
                 ContainerRef::Id(id) => Some(id),

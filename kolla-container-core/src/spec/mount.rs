@@ -185,7 +185,8 @@ impl Tmpfs {
         let mut tmpfs = Self::default();
         for option in text.split(',').filter(|option| !option.is_empty() && *option != "rw") {
             match option.split_once('=') {
-                Some(("size", size)) => tmpfs.size = Some(size.parse()?),
+                // A part of the memory is a size, too, but none in bytes.
+                Some(("size", size)) if !size.ends_with('%') => tmpfs.size = Some(size.parse()?),
                 Some(("mode", mode)) => {
                     let mode = u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o7777);
                     tmpfs.mode = Some(mode.ok_or_else(|| {

@@ -189,6 +189,13 @@ fn network(spec: &ContainerSpec, wrong: &mut Violations) {
         }
     }
     let joins_some = networks.as_ref().is_some_and(|networks| !networks.is_empty());
+    for name in networks.iter().flatten().map(|(name, _)| name) {
+        let is_alone = networks.as_ref().is_some_and(|networks| networks.len() == 1);
+        if matches!(name.as_str(), "host" | "none" | "default") || (name.as_str() == "bridge" && is_alone) {
+            let path = FieldPath::from("network.networks").key(name);
+            wrong.add(path, format!("is no network to join: write `mode: {name}`"));
+        }
+    }
     match mode {
         Some(NetworkMode::Named) if !joins_some => {
             wrong.add("network.networks", "is missing: network.mode named needs at least one network");

@@ -76,7 +76,7 @@ impl Shared {
             labels: labels.filter(|labels| !labels.is_empty()).map(text_map),
             working_dir: filled(working_dir).map(|path| read("WorkingDir", &path)).transpose()?,
             stop_signal: filled(stop_signal).map(|signal| read::<Signal>("StopSignal", &signal)).transpose()?,
-            healthcheck: healthcheck.map(read_healthcheck).transpose()?.unwrap_or_default(),
+            healthcheck: healthcheck.map(read_healthcheck).unwrap_or_default(),
             mounts: volumes.filter(|volumes| !volumes.is_empty()).map(anonymous_volumes).transpose()?,
             ..ContainerSpec::default()
         };
@@ -109,17 +109,29 @@ fn anonymous_volumes(targets: Vec<String>) -> Result<Mounts, Wrong> {
 }
 
 /// A zero is "not stated".
-fn read_healthcheck(config: HealthConfig) -> Result<Healthcheck, Wrong> {
+fn read_healthcheck(config: HealthConfig) -> Healthcheck {
     let HealthConfig { test, interval, timeout, retries, start_period, start_interval } = config;
     let span = |nanos: Option<i64>| {
         nanos.and_then(|nanos| u64::try_from(nanos).ok()).filter(|nanos| *nanos > 0).map(TimeSpan::from_nanos)
     };
-    Ok(Healthcheck {
-        test: HealthTest::from_words(&test.unwrap_or_default()).map_err(|error| Wrong::new("Healthcheck", error))?,
+    Healthcheck {
+        test: health_test(test.unwrap_or_default()),
         interval: span(interval),
         timeout: span(timeout),
         retries: retries.and_then(|retries| u32::try_from(retries).ok()).filter(|retries| *retries > 0),
         start_period: span(start_period),
         start_interval: span(start_interval),
-    })
+    }
+}
+
+/// What Docker runs: of the words after `CMD-SHELL` the first one. A check of a kind that it does not know always fails,
+/// and is no other check that somebody may want.
+fn health_test(words: Vec<String>) -> Option<HealthTest> {
+    match HealthTest::from_words(&words) {
+        Ok(test) => test,
+        Err(_) => match words.split_first() {
+            Some((kind, [text, ..])) if kind == "CMD-SHELL" => Some(HealthTest::Shell(text.clone())),
+            _ => Some(HealthTest::Exec(words)),
+        },
+    }
 }

@@ -39,8 +39,10 @@ pub(super) fn volumes(points: Option<Vec<MountPoint>>) -> BTreeMap<CleanPath, Vo
 fn short(text: &str) -> Result<(CleanPath, Mount), Wrong> {
     const KEY: &str = "HostConfig.Binds";
     let mut parts = text.splitn(3, ':');
-    let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
-        return Err(Wrong::new(KEY, format!("{text:?} has no target")));
+    let source = parts.next().unwrap_or_default();
+    let Some(target) = parts.next() else {
+        // A target alone is an anonymous volume.
+        return Ok((read(KEY, source)?, Mount::Volume(Volume::default())));
     };
     // What speeds up Docker on a Mac is accepted and ignored elsewhere.
     let options: Vec<&str> = parts

@@ -17,8 +17,14 @@ pub(super) fn decode(
     host: &mut HostConfig,
     settings: Option<&NetworkSettings>,
 ) -> Result<Network, Wrong> {
-    let mode = filled(host.network_mode.take()).map_or(Ok(NetworkMode::Bridge), |mode| network_mode(&mode))?;
-    let joined = settings.and_then(|settings| settings.networks.as_ref()).into_iter().flatten();
+    let stated = filled(host.network_mode.take()).map_or(Ok(NetworkMode::Bridge), |mode| network_mode(&mode))?;
+    let joined = settings.and_then(|settings| settings.networks.as_ref());
+    // Who has left the bridge, or has joined another network too, is not just in the bridge.
+    let mode = match joined {
+        Some(joined) if stated == NetworkMode::Bridge && !joined.keys().eq(["bridge"]) => NetworkMode::Named,
+        _ => stated,
+    };
+    let joined = joined.into_iter().flatten();
     let mut networks = BTreeMap::new();
     let mut links = BTreeSet::new();
     for (name, joined) in joined {
@@ -34,7 +40,10 @@ pub(super) fn decode(
         ports: Some(ports("HostConfig.PortBindings", host.port_bindings.take())?),
         expose: Some(exposed.unwrap_or_default()),
         publish_all: Some(host.publish_all_ports.take().unwrap_or_default()),
-        dns: Some(read_all("HostConfig.Dns", host.dns.take())?),
+        dns: Some(read_all(
+            "HostConfig.Dns",
+            host.dns.take().map(|dns| dns.into_iter().filter(|ip| !ip.is_empty()).collect()),
+        )?),
         dns_search: Some(host.dns_search.take().unwrap_or_default()),
         dns_options: Some(host.dns_options.take().into_iter().flatten().collect()),
         extra_hosts: Some(extra_hosts(host.extra_hosts.take())?),

@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use kolla_container_core::spec::{
     Command, Device, DeviceRequest, HealthTest, Healthcheck, Logging, NamespaceMode, Namespaces, NetworkMode,
-    RestartPolicy, Security, SecurityOpt, Signal, TextMap,
+    RestartPolicy, Security, SecurityOpt, Signal, TextMap, VolumesFrom,
 };
 use kolla_container_core::state::{ContainerState, ExitStatus, Health, Owner, Status};
 use kolla_container_core::{ContainerId, ContainerName, ContainerRef, ContainerSpec, ImageRef, TimeSpan, Timestamp};
@@ -108,7 +108,8 @@ fn host_config(spec: &mut ContainerSpec, mut host: HostConfig) -> Result<(), Wro
     spec.annotations = Some(host.annotations.map(text_map).unwrap_or_default());
     spec.group_add = Some(host.group_add.into_iter().flatten().collect());
     spec.init = Some(host.init.unwrap_or_default());
-    spec.volumes_from = Some(read_all("HostConfig.VolumesFrom", host.volumes_from)?);
+    spec.volumes_from =
+        Some(host.volumes_from.iter().flatten().map(|text| volumes_from(text)).collect::<Result<_, _>>()?);
     spec.devices = Some(host.devices.into_iter().flatten().map(device).collect::<Result<_, _>>()?);
     spec.device_cgroup_rules = Some(read_all("HostConfig.DeviceCgroupRules", host.device_cgroup_rules)?);
     spec.device_requests = Some(host.device_requests.into_iter().flatten().map(device_request).collect());
@@ -160,12 +161,21 @@ fn security(options: Option<Vec<String>>) -> Result<Security, Wrong> {
     Ok(security)
 }
 
+/// `CONTAINER[:MODE]`; of the modes that Docker takes, only one says something of the mount itself.
+fn volumes_from(text: &str) -> Result<VolumesFrom, Wrong> {
+    const KEY: &str = "HostConfig.VolumesFrom";
+    let (container, mode) = text.split_once(':').unwrap_or((text, ""));
+    Ok(VolumesFrom { container: read(KEY, container)?, read_only: mode.split(',').any(|word| word == "ro") })
+}
+
 fn device(device: bollard::models::DeviceMapping) -> Result<Device, Wrong> {
     const KEY: &str = "HostConfig.Devices";
     let host = device.path_on_host.unwrap_or_default();
     let container = filled(device.path_in_container).unwrap_or_else(|| host.clone());
     let permissions = filled(device.cgroup_permissions).unwrap_or_else(|| "rwm".to_owned());
-    read(KEY, &format!("{host}:{container}:{permissions}"))
+    // A path may have a colon in it, which the text form has no way to write.
+    let permissions = "rwm".chars().filter(|known| permissions.contains(*known)).collect();
+    Ok(Device { host: read(KEY, &host)?, container: read(KEY, &container)?, permissions })
 }
 
 fn device_request(request: bollard::models::DeviceRequest) -> DeviceRequest {

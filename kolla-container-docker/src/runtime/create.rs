@@ -3,7 +3,7 @@
 use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::CreateContainerOptions;
 use kolla_container_core::state::Created;
-use kolla_container_core::{ContainerId, ContainerName, ContainerSpec, ErrorKind, Result, Runtime};
+use kolla_container_core::{ContainerId, ContainerName, ContainerRef, ContainerSpec, ErrorKind, Result, Runtime};
 
 use super::{Docker, warning};
 use crate::encode::{self, Endpoints};
@@ -53,9 +53,12 @@ impl Docker {
             }
         }
         for container in spec.references() {
-            let id = container.to_string();
-            if self.inspect(asked, &id).await?.is_none() {
-                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no container {id}")));
+            let there = match container {
+                ContainerRef::Name(name) => self.container(name).await?,
+                ContainerRef::Id(id) => self.container_by_id(id).await?,
+            };
+            if there.is_none() {
+                return Err(asked.error(ErrorKind::NotFound).because(format!("there is no container {container}")));
             }
         }
         Ok(())

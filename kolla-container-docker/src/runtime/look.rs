@@ -6,8 +6,10 @@ use std::time::Duration;
 use bollard::errors::Error as Failure;
 use bollard::models::ContainerSummary as Listed;
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, RemoveContainerOptions};
-use kolla_container_core::state::{ContainerFilter, ContainerState, ContainerSummary, ImageState, Owner, Status};
-use kolla_container_core::{ContainerId, ContainerName, Result};
+use kolla_container_core::state::{
+    ContainerFilter, ContainerState, ContainerSummary, ImageState, NetworkState, Owner, Status,
+};
+use kolla_container_core::{ContainerId, ContainerName, ErrorKind, NetworkName, Result, Runtime};
 
 use super::Docker;
 use crate::decode;
@@ -70,6 +72,12 @@ impl Docker {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// The network of that name, which has to be there.
+    pub(super) async fn known_network(&self, asked: &Asked, name: &NetworkName) -> Result<NetworkState> {
+        let missing = || asked.error(ErrorKind::NotFound).because(format!("there is no network {name}"));
+        self.network(name).await?.ok_or_else(missing)
     }
 
     /// Removes a container, with the anonymous volumes of its own where they are in vain; Docker tells them from those

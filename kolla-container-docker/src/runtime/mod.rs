@@ -7,6 +7,7 @@ mod warning;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error as Failure;
@@ -25,8 +26,8 @@ use kolla_container_core::state::{
     VolumeToCreate, Warning,
 };
 use kolla_container_core::{
-    ContainerId, ContainerName, ContainerSpec, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime, TimeSpan,
-    VolumeName,
+    ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime,
+    TimeSpan, VolumeName,
 };
 
 use crate::connect::Connection;
@@ -36,6 +37,9 @@ use crate::{defaults, place, stream as pieces};
 
 /// How many images are looked at at the same time, to list them.
 const AT_ONCE: usize = 16;
+
+/// How long a container that removes itself may take to be gone after it has ended.
+const REMOVES_ITSELF: Duration = Duration::from_secs(10);
 
 /// A Docker engine.
 ///
@@ -93,6 +97,16 @@ fn seconds(span: TimeSpan) -> i32 {
     i32::try_from(span.as_duration().as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
 }
 
+/// Why a container was not started. That its program is missing is a 400 or a 404, as if the request were wrong.
+fn not_started(asked: &Asked, failure: &Failure, is_there: bool) -> Error {
+    match asked.failed(failure) {
+        error if is_there && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
+            asked.error(ErrorKind::EngineFailed).because(error::text(failure))
+        }
+        error => error,
+    }
+}
+
 #[async_trait]
 impl Runtime for Docker {
     fn engine(&self) -> &EngineFacts {
@@ -123,12 +137,9 @@ impl Runtime for Docker {
         let asked = Asked::new("start container", id.short());
         match self.client.start_container(id.as_str(), None).await {
             Ok(()) => Ok(()),
-            Err(failure) => match self.unless(&asked, id, &failure, |status| status.is_some_and(Status::is_up)).await {
-                // A missing program is a 404 as well, and the container is there.
-                Err(error) if error.kind() == ErrorKind::NotFound && self.status(&asked, id).await?.is_some() => {
-                    Err(asked.error(ErrorKind::EngineFailed).because(error::text(&failure)))
-                }
-                outcome => outcome,
+            Err(failure) => match self.status(&asked, id).await? {
+                Some(status) if status.is_up() && error::status(&failure).is_some() => Ok(()),
+                there => Err(not_started(&asked, &failure, there.is_some())),
             },
         }
     }
@@ -145,7 +156,12 @@ impl Runtime for Docker {
         }
         match self.inspect(&asked, id.as_str()).await? {
             Some(state) if state.config.auto_remove == Some(true) && state.exit.is_some() => {
-                self.gone(&asked, id, |status| matches!(status, Status::Exited | Status::Removing)).await.map(drop)
+                // Its removal begins a moment after its end; one that fails leaves a container that has stopped.
+                let is_going = |status: &Status| matches!(status, Status::Exited | Status::Removing);
+                match tokio::time::timeout(REMOVES_ITSELF, self.gone(&asked, id, is_going)).await {
+                    Ok(gone) => gone.map(drop),
+                    Err(_) => Ok(()),
+                }
             }
             _ => Ok(()),
         }
@@ -183,9 +199,15 @@ impl Runtime for Docker {
     }
 
     async fn restart_container(&self, id: &ContainerId, grace: Option<TimeSpan>) -> Result<()> {
+        let asked = Asked::new("restart container", id.short());
         let options = RestartContainerOptions { t: grace.map(seconds), ..Default::default() };
-        let restarted = self.client.restart_container(id.as_str(), Some(options)).await;
-        restarted.map_err(|failure| Asked::new("restart container", id.short()).failed(&failure))
+        match self.client.restart_container(id.as_str(), Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                let is_there = self.status(&asked, id).await?.is_some();
+                Err(not_started(&asked, &failure, is_there))
+            }
+        }
     }
 
     async fn rename_container(&self, id: &ContainerId, name: &ContainerName) -> Result<()> {
@@ -268,8 +290,12 @@ impl Runtime for Docker {
         let listed =
             self.client.list_images(None::<ListImagesOptions>).await.map_err(|failure| asked.failed(&failure))?;
         let looks = stream::iter(listed).map(async |image| self.find_image(&image.id).await);
-        // One that is gone meanwhile is not there.
-        looks.buffer_unordered(AT_ONCE).try_filter_map(async |image| Ok(image)).try_collect().await
+        // One that is gone meanwhile is not there; one that cannot be read is left out.
+        let looks = looks.buffer_unordered(AT_ONCE).filter_map(async |image| match image {
+            Err(error) if error.kind() == ErrorKind::Undecodable => None,
+            image => image.transpose(),
+        });
+        looks.try_collect().await
     }
 
     fn pull_image(
@@ -285,7 +311,7 @@ impl Runtime for Docker {
         };
         let lines = self.client.create_image(Some(options), None, None);
         let lines = lines.map(|line| line.and_then(pieces::progress));
-        Box::pin(lines.map(move |line| line.map_err(|failure| asked.failed(&failure))))
+        Box::pin(lines.map(move |line| line.map_err(|failure| asked.pull_failed(&failure))))
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {
@@ -350,31 +376,46 @@ impl Runtime for Docker {
         created.map(drop).map_err(|failure| asked.failed(&failure))
     }
 
+    /// Two requests: Docker takes the beginning of an id for a name, too, and would remove another network.
     async fn remove_network(&self, name: &NetworkName) -> Result<()> {
-        match self.client.remove_network(name.as_str()).await {
+        let asked = Asked::new("remove network", name);
+        let Some(network) = self.network(name).await? else { return Ok(()) };
+        match self.client.remove_network(&network.id).await {
             Err(failure) if error::is_not_found(&failure) => Ok(()),
             // That it is in use is a 403.
             Err(failure) if error::text(&failure).contains("has active endpoints") => {
-                Err(Asked::new("remove network", name).error(ErrorKind::Conflict).because(error::text(&failure)))
+                Err(asked.error(ErrorKind::Conflict).because(error::text(&failure)))
             }
-            outcome => outcome.map_err(|failure| Asked::new("remove network", name).failed(&failure)),
+            outcome => outcome.map_err(|failure| asked.failed(&failure)),
         }
     }
 
+    /// Two requests.
     async fn connect_network(&self, name: &NetworkName, id: &ContainerId, endpoint: &Endpoint) -> Result<()> {
+        let asked = Asked::new("connect network", name);
+        let network = self.known_network(&asked, name).await?;
         let request =
             NetworkConnectRequest { container: id.to_string(), endpoint_config: Some(encode::endpoint(endpoint)) };
-        match self.client.connect_network(name.as_str(), request).await {
-            Err(failure) if error::text(&failure).contains("already exists in network") => Ok(()),
-            outcome => outcome.map_err(|failure| Asked::new("connect network", name).failed(&failure)),
+        match self.client.connect_network(&network.id, request).await {
+            // The same is said of an endpoint that another container has left behind.
+            Err(failure) if error::text(&failure).contains("already exists in network") => {
+                let there = self.inspect(&asked, id.as_str()).await?;
+                let joined = there.and_then(|state| state.config.network.networks);
+                let is_in_it = joined.is_some_and(|joined| joined.contains_key(name));
+                if is_in_it { Ok(()) } else { Err(asked.error(ErrorKind::Conflict).because(error::text(&failure))) }
+            }
+            outcome => outcome.map_err(|failure| asked.failed(&failure)),
         }
     }
 
+    /// Two requests.
     async fn disconnect_network(&self, name: &NetworkName, id: &ContainerId) -> Result<()> {
+        let asked = Asked::new("disconnect network", name);
+        let network = self.known_network(&asked, name).await?;
         let request = NetworkDisconnectRequest { container: id.to_string(), force: None };
-        match self.client.disconnect_network(name.as_str(), request).await {
+        match self.client.disconnect_network(&network.id, request).await {
             Err(failure) if error::text(&failure).contains("is not connected to") => Ok(()),
-            outcome => outcome.map_err(|failure| Asked::new("disconnect network", name).failed(&failure)),
+            outcome => outcome.map_err(|failure| asked.failed(&failure)),
         }
     }
 }

@@ -197,7 +197,7 @@ pub(crate) struct Common {
     #[arg(long, value_enum, default_value_t = Engine::Auto)]
     pub(crate) engine: Engine,
 
-    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT or ssh://[USER@]HOST[:PORT].
+    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT.
     #[arg(long, value_name = "URL")]
     pub(crate) host: Option<Address>,
 

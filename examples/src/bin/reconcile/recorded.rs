@@ -34,7 +34,9 @@ pub(crate) fn read(path: &Path, images: Option<&Path>, input: &mut dyn Read) -> 
             (Ok(container), _) => known.push(container),
             (Err(error), Ok(name)) => unreadable.push((name, id(&document), error)),
             // Nobody can ask for it.
-            (Err(_), Err(_)) => {}
+            (Err(error), Err(_)) => {
+                warnings.push(format!("{}: {place}: is left out: {}", file::label(path), error.report()));
+            }
         }
     }
     let mut given = Vec::new();
