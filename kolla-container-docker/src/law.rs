@@ -1,15 +1,20 @@
 //! The law that holds encoder and decoder together, and needs no engine: for every value of every field, either the
 //! engine refuses it by name, or it changes the request, and what is read back from the echoed request is that value.
 
-use bollard::models::{ContainerConfig, ContainerInspectResponse, ContainerState, NetworkSettings};
+use std::collections::BTreeMap;
+
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, ContainerState, NetworkSettings, SystemInfo,
+    SystemInfoCgroupVersionEnum, SystemVersion,
+};
 use kolla_container_core::ContainerSpec;
 use kolla_container_core::diff::{Comparison, Surroundings, diff, unsupported};
 use kolla_container_core::state::{EngineFacts, Features};
-use kolla_container_testkit::matrix::{Places, rows};
-use serde_json::json;
+use kolla_container_testkit::matrix::{self, Places, rows};
+use serde_json::{Value, json};
 
 use crate::decode;
-use crate::defaults::recorded_facts;
+use crate::defaults::{self, recorded_facts};
 use crate::encode::{Creation, Endpoints, creation};
 
 /// A container as Docker would report it that only repeats what it was asked for.
@@ -76,6 +81,81 @@ fn every_value_changes_the_request_and_reads_back_or_is_refused_by_name() {
     }
 }
 
+/// A spec for each thing that some Docker cannot do.
+fn beyond() -> BTreeMap<&'static str, Value> {
+    let namespace = |kind: &str, mode: &str| json!({"namespaces": {kind: mode}});
+    let volume = |options: Value| {
+        let mut mount = json!({"type": "volume", "target": "/kit"});
+        matrix::merge(&mut mount, options);
+        json!({"mounts": [mount]})
+    };
+    let resource = |name: &str, value: Value| json!({"resources": {name: value}});
+    BTreeMap::from([
+        ("annotations", json!({"annotations": {"kit": "1"}})),
+        ("healthcheck.start_interval", json!({"healthcheck": {"test": "true", "start_interval": "1s"}})),
+        ("mounts.anonymous_read_only", volume(json!({"read_only": true}))),
+        ("mounts.devpts", json!({"mounts": [{"type": "devpts", "target": "/kit"}]})),
+        ("mounts.flags", json!({"mounts": ["/tmp:/kit:nosuid"]})),
+        ("mounts.subpath", volume(json!({"source": "data", "subpath": "part"}))),
+        ("namespaces.cgroup.container", namespace("cgroup", "container:other")),
+        ("namespaces.cgroup.path", namespace("cgroup", "ns:/proc/1/ns/cgroup")),
+        ("namespaces.ipc.path", namespace("ipc", "ns:/proc/1/ns/ipc")),
+        ("namespaces.pid.path", namespace("pid", "ns:/proc/1/ns/pid")),
+        ("namespaces.user.container", namespace("user", "container:other")),
+        ("namespaces.user.path", namespace("user", "ns:/proc/1/ns/user")),
+        ("namespaces.user.podman", namespace("user", "keep-id")),
+        ("namespaces.user.private", namespace("user", "private")),
+        ("namespaces.uts.container", namespace("uts", "container:other")),
+        ("namespaces.uts.path", namespace("uts", "ns:/proc/1/ns/uts")),
+        ("network.mode.podman", json!({"network": {"mode": "pasta"}})),
+        ("network.networks.mac", json!({"network": {"networks": {"net": {"mac": "02:42:0a:00:00:4d"}}}})),
+        ("resources.cpu_period", resource("cpu_period", json!("50ms"))),
+        ("resources.cpu_quota", resource("cpu_quota", json!("20ms"))),
+        ("resources.cpu_shares", resource("cpu_shares", json!(512))),
+        ("resources.cpus", resource("cpus", json!(0.5))),
+        ("resources.cpuset_cpus", resource("cpuset_cpus", json!("0"))),
+        ("resources.cpuset_mems", resource("cpuset_mems", json!("0"))),
+        ("resources.kernel_memory", resource("kernel_memory", json!("64m"))),
+        ("resources.memory", resource("memory", json!("64m"))),
+        ("resources.memory_reservation", resource("memory_reservation", json!("64m"))),
+        ("resources.memory_swap", resource("memory_swap", json!("64m"))),
+        ("resources.oom_kill_disable", resource("oom_kill_disable", json!(true))),
+        ("resources.pids_limit", resource("pids_limit", json!(100))),
+        ("resources.swappiness", resource("swappiness", json!(10))),
+        ("security.security_opt.profile_path", json!({"security": {"security_opt": ["seccomp=/profile.json"]}})),
+    ])
+}
+
+/// The oldest engine, on a machine whose kernel can do nothing.
+#[test]
+fn each_thing_that_some_docker_cannot_do_is_refused_by_its_name_and_has_a_spec_here() {
+    let lacks = Some(false);
+    let info = SystemInfo {
+        cgroup_version: Some(SystemInfoCgroupVersionEnum::_2),
+        memory_limit: lacks,
+        swap_limit: lacks,
+        cpu_cfs_period: lacks,
+        cpu_cfs_quota: lacks,
+        cpu_shares: lacks,
+        cpu_set: lacks,
+        pids_limit: lacks,
+        oom_kill_disable: lacks,
+        ..SystemInfo::default()
+    };
+    let facts = defaults::facts(&SystemVersion::default(), defaults::OLDEST, &info, true);
+    let refused: BTreeMap<&str, &str> = facts.features.refusals().collect();
+    let beyond = beyond();
+    assert!(refused.keys().eq(beyond.keys()), "{refused:?}");
+
+    for (feature, written) in beyond {
+        let spec = ContainerSpec::from_value(written).unwrap();
+
+        let said = unsupported(&spec, &facts.features).to_string();
+
+        assert!(said.contains(refused[feature]), "{feature}: {said}");
+    }
+}
+
 #[test]
 fn what_no_docker_can_do_is_refused_by_its_name() {
     let features: Features = recorded_facts().features;
@@ -85,7 +165,7 @@ fn what_no_docker_can_do_is_refused_by_its_name() {
             let spec = ContainerSpec::from_value(places().fill(&row.after())).unwrap();
             unsupported(&spec, &features).iter().any(|violation| violation.path.as_str().starts_with(row.field))
         })
-        .map(kolla_container_testkit::matrix::Row::name)
+        .map(matrix::Row::name)
         .collect();
 
     assert_eq!(
