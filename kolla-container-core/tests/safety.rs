@@ -386,3 +386,22 @@ async fn a_limit_changed_by_another_program_during_a_run_is_put_right_by_the_nex
 
     assert!(world.reconciler().plan(&wanted).await.expect("there is a plan").is_empty());
 }
+
+/// Whoever cannot be read may have joined what is replaced; whoever cannot be asked for keeps it from being planned.
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_cannot_be_read_is_said_and_one_that_cannot_be_asked_for_is_an_error() {
+    let world = World::with(serde_json::json!({"image": "app"})).await;
+    world.0.create_container(&name("stranger"), &spec(serde_json::json!({"image": "app"}))).await.expect("it is made");
+    let changed = db(serde_json::json!({"image": "app", "user": "1"}));
+    let plan = async |kind| {
+        let fault = Arc::new(Fault::fail_nth(1, kind).on("container_by_id"));
+        let runtime = Layered::new(Arc::new(world.0.clone()) as Arc<dyn Runtime>, fault);
+        Reconciler::new(Arc::new(runtime)).plan(&changed).await
+    };
+
+    let unread = plan(ErrorKind::Undecodable).await.expect("there is a plan");
+    let late = plan(ErrorKind::TimedOut).await.expect_err("nobody knows who has joined");
+
+    assert!(unread.to_string().contains("cannot be read: nobody knows whether it has joined this one"), "{unread}");
+    assert_eq!(late.kind(), ErrorKind::TimedOut);
+}
