@@ -56,7 +56,20 @@ pub(crate) fn text(failure: &Failure) -> String {
     match failure {
         Failure::DockerResponseServerError { message, .. } => message.trim().to_owned(),
         Failure::DockerStreamError { error } => error.trim().to_owned(),
+        Failure::JsonDataError { message, .. } => without_value(message),
+        Failure::JsonSerdeError { err } => without_value(&err.to_string()),
         failure => causes(failure).last().map_or_else(|| failure.to_string(), ToString::to_string),
+    }
+}
+
+/// What is wrong with a document, without the value that is: any value of a container may be secret. Only a word of an
+/// enumeration is said.
+pub(crate) fn without_value(message: &str) -> String {
+    match (message.split_once(": "), message.rsplit_once(", expected ")) {
+        (Some((wrong, _)), Some((_, expected))) if wrong.starts_with("invalid ") => {
+            format!("{wrong}, expected {expected}")
+        }
+        _ => message.to_owned(),
     }
 }
 

@@ -251,3 +251,14 @@ fn a_container_that_has_left_the_bridge_or_joined_another_network_too_is_not_jus
     assert_eq!(mode(json!({"bridge": {}, "net": {}})), ("named".to_owned(), 2));
     assert_eq!(mode(json!({})), ("named".to_owned(), 0));
 }
+
+#[test]
+fn a_value_that_is_no_word_of_an_enumeration_is_in_no_error() {
+    for (pointer, value) in [("/Config/Cmd", json!("hunter3")), ("/Config/Env", json!([["hunter3"]]))] {
+        let error = decode::container(&with(pointer, value)).unwrap_err();
+
+        assert_eq!((error.kind(), error.subject()), (ErrorKind::Undecodable, "rich"));
+        assert!(!error.report().contains("hunter3"), "{}", error.report());
+        assert!(error.report().contains("expected"), "{}", error.report());
+    }
+}

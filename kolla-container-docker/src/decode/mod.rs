@@ -39,6 +39,7 @@ use kolla_container_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 pub(crate) use self::state::status;
+use crate::error::without_value;
 
 /// A container, from the document that `docker inspect` prints of it (one element of its list).
 ///
@@ -47,16 +48,16 @@ pub(crate) use self::state::status;
 pub fn container(document: &Value) -> Result<ContainerState> {
     let text = |key| document.get(key).and_then(Value::as_str);
     let name = text("Name").map(|name| name.trim_start_matches('/')).or_else(|| text("Id")).unwrap_or("without a name");
-    let typed: ContainerInspectResponse =
-        serde_json::from_value(read_keys(document)).map_err(|error| undecodable("container", name, error))?;
+    let typed: ContainerInspectResponse = serde_json::from_value(read_keys(document))
+        .map_err(|error| undecodable("container", name, without_value(&error.to_string())))?;
     inspected(typed)
 }
 
 /// An image, from the document that `docker image inspect` prints of it (one element of its list).
 pub fn image(document: &Value) -> Result<ImageState> {
     let name = document.get("Id").and_then(Value::as_str).unwrap_or("without an id");
-    let typed: ImageInspect =
-        serde_json::from_value(document.clone()).map_err(|error| undecodable("image", name, error))?;
+    let typed: ImageInspect = serde_json::from_value(document.clone())
+        .map_err(|error| undecodable("image", name, without_value(&error.to_string())))?;
     inspected_image(typed)
 }
 

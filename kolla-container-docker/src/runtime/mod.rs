@@ -137,9 +137,9 @@ impl Runtime for Docker {
         let asked = Asked::new("start container", id.short());
         match self.client.start_container(id.as_str(), None).await {
             Ok(()) => Ok(()),
-            Err(failure) => match self.status(&asked, id).await? {
-                Some(status) if status.is_up() && error::status(&failure).is_some() => Ok(()),
-                there => Err(not_started(&asked, &failure, there.is_some())),
+            Err(failure) => match self.status(&asked, id).await {
+                Ok(Some(status)) if status.is_up() && error::status(&failure).is_some() => Ok(()),
+                there => Err(not_started(&asked, &failure, matches!(there, Ok(Some(_))))),
             },
         }
     }
@@ -154,7 +154,8 @@ impl Runtime for Docker {
             Err(failure) if error::is_not_found(&failure) => return Ok(()),
             Err(failure) => return Err(asked.failed(&failure)),
         }
-        match self.inspect(&asked, id.as_str()).await? {
+        // It has stopped: what cannot be found out afterwards does not change that.
+        match self.inspect(&asked, id.as_str()).await.ok().flatten() {
             Some(state) if state.config.auto_remove == Some(true) && state.exit.is_some() => {
                 // Its removal begins a moment after its end; one that fails leaves a container that has stopped.
                 let is_going = |status: &Status| matches!(status, Status::Exited | Status::Removing);
@@ -204,7 +205,7 @@ impl Runtime for Docker {
         match self.client.restart_container(id.as_str(), Some(options)).await {
             Ok(()) => Ok(()),
             Err(failure) => {
-                let is_there = self.status(&asked, id).await?.is_some();
+                let is_there = matches!(self.status(&asked, id).await, Ok(Some(_)));
                 Err(not_started(&asked, &failure, is_there))
             }
         }
@@ -251,7 +252,8 @@ impl Runtime for Docker {
             Some(Err(failure)) => return Err(asked.failed(&failure)),
             None => return Err(asked.error(ErrorKind::Unreachable).because("the connection was closed")),
         };
-        let ended = self.inspect(&asked, id.as_str()).await?.and_then(|state| state.exit);
+        // One that removed itself, or cannot be read, has an exit status all the same.
+        let ended = self.inspect(&asked, id.as_str()).await.ok().flatten().and_then(|state| state.exit);
         let oom_killed = ended.as_ref().is_some_and(|exit| exit.code == code && exit.oom_killed);
         Ok(ExitStatus { code, oom_killed, error: error.filter(|text| !text.is_empty()) })
     }

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 /// The socket of the engine.
 pub(crate) fn socket() -> PathBuf {
-    let address = env::var(crate::VARIABLE).unwrap();
+    let address = env::var(crate::subject::VARIABLE).unwrap();
     address.strip_prefix("unix://").unwrap_or_else(|| panic!("{address} is no socket")).into()
 }
 

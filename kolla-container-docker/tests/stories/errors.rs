@@ -173,7 +173,7 @@ async fn two_programs_that_replace_one_container_at_the_same_time_do_not_disturb
     h.reach(&name, running(h, 1)).await;
     let slow = |number: u32| {
         let environment = json!({"NUMBER": number.to_string()});
-        let spec = h.spec(json!({"environment": environment, "mounts": ["/data"], "deploy": {"settle": "3s"}}));
+        let spec = h.spec(json!({"environment": environment, "mounts": ["/data"], "deploy": {"settle": "8s"}}));
         Goals::one(name.clone(), Goal::running(spec))
     };
     let (one, other) = (h.reconciler(), h.reconciler());

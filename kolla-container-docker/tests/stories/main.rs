@@ -13,42 +13,23 @@ mod errors;
 mod neighbours;
 mod rollback;
 mod services;
+#[path = "../subject/mod.rs"]
+mod subject;
 mod wire;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use kolla_container_core::plan::ContainerPlan;
 use kolla_container_core::spec::Command;
-use kolla_container_core::state::{Exec, Features};
-use kolla_container_core::{ContainerId, Error, ErrorKind, FieldPath, Runtime};
-use kolla_container_docker::{Connection, Docker};
-use kolla_container_testkit::{Harness, Live, Subject, trials};
-
-/// The environment variable that says where the engine listens.
-const VARIABLE: &str = "KOLLA_TEST_DOCKER";
-
-/// More than there are processors: cases wait for the engine most of the time.
-const THREADS: usize = 8;
+use kolla_container_core::state::Exec;
+use kolla_container_core::{ContainerId, FieldPath};
+use kolla_container_testkit::{Harness, trials};
 
 fn main() -> ExitCode {
-    let mut arguments = libtest_mimic::Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
-    let docker: Arc<dyn Subject> = Arc::new(Live {
-        name: "docker",
-        variable: VARIABLE,
-        connect: |address| {
-            Box::pin(async move {
-                let refused = |error| Error::new(ErrorKind::Rejected, "read the address", &address).caused_by(error);
-                let connection: Connection = address.parse().map_err(refused)?;
-                Ok(Arc::new(Docker::connect(&connection).await?) as Arc<dyn Runtime>)
-            })
-        },
-        lacks: Features::all(),
-    });
     let groups =
         [rollback::cases(), services::cases(), neighbours::cases(), bugs::cases(), wire::cases(), errors::cases()];
-    libtest_mimic::run(&arguments, trials(&docker, groups.into_iter().flatten().collect())).exit_code()
+    let trials = trials(&subject::docker(), groups.into_iter().flatten().collect());
+    libtest_mimic::run(&subject::arguments(), trials).exit_code()
 }
 
 /// What a script prints that is run by root in a container, and ends well.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kolla_container_core::ErrorKind;
 use kolla_container_core::state::{LogOptions, Status};
+use kolla_container_core::{ContainerId, ErrorKind};
 use tokio::time::Instant;
 
 use super::cases;
@@ -56,21 +56,25 @@ async fn a_tail_longer_than_the_output_is_all_of_it(h: &Harness) {
 
 async fn reading_does_not_wait_for_the_end(h: &Harness) {
     let id = h.start(&h.name("web"), &h.made_from(&h.images().prints)).await;
-    let begun = Instant::now();
 
-    while h.logs(&id, ALL).await.unwrap() != (Images::STDOUT.to_owned(), Images::STDERR.to_owned()) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it has not printed what it should have");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_it_has_printed(h, &id).await;
 
     assert_eq!(h.see_id(&id).await.status, Status::Running);
+}
+
+async fn until_it_has_printed(h: &Harness, id: &ContainerId) {
+    let begun = Instant::now();
+    while h.logs(id, ALL).await.unwrap() != (Images::STDOUT.to_owned(), Images::STDERR.to_owned()) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it has not printed what it should have");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn following_ends_when_the_container_ends(h: &Harness) {
     let id = h.start(&h.name("job"), &h.made_from(&h.images().prints)).await;
     let follow = h.logs(&id, LogOptions { follow: true, tail: None });
     let stop = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        until_it_has_printed(h, &id).await;
         h.runtime().stop_container(&id, Some(kolla_container_core::TimeSpan::from_secs(1))).await.unwrap();
         Instant::now()
     };
