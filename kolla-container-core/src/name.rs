@@ -99,6 +99,12 @@ impl ContainerName {
         Self(format!("{}{}", self.0, Self::PREVIOUS))
     }
 
+    /// The name without a suffix of ours.
+    pub(crate) fn stem(&self) -> Self {
+        let stem = [Self::NEXT, Self::PREVIOUS].into_iter().find_map(|suffix| self.0.strip_suffix(suffix));
+        stem.filter(|stem| !stem.is_empty()).map_or_else(|| self.clone(), |stem| Self(stem.to_owned()))
+    }
+
     /// The suffix of ours that this name ends in, if any; a container of the user's may not have one.
     pub fn reserved_suffix(&self) -> Option<&'static str> {
         [Self::NEXT, Self::PREVIOUS].into_iter().find(|suffix| self.0.ends_with(suffix))

@@ -48,7 +48,7 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     async fn start_container(&self, id: &ContainerId) -> Result<()>;
 
     /// Asks it to stop with its stop signal, and kills it after `grace` (its own stop timeout unless
-    /// stated). A paused one is stopped too.
+    /// stated). A paused one is stopped too. One that removes itself is gone, and its name free, when this answers.
     async fn stop_container(&self, id: &ContainerId, grace: Option<TimeSpan>) -> Result<()>;
 
     /// Sends a signal; a [`Conflict`](crate::ErrorKind::Conflict) when it does not run.
@@ -71,7 +71,8 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     async fn update_container(&self, id: &ContainerId, update: &ContainerUpdate) -> Result<Vec<Warning>>;
 
     /// Removes it, killing it where it runs, and waits until it is gone. Its volumes stay, the
-    /// anonymous ones too.
+    /// anonymous ones too. An engine may refuse that with a [`Conflict`](crate::ErrorKind::Conflict) as long as others are
+    /// there that have joined its namespaces.
     async fn remove_container(&self, id: &ContainerId) -> Result<()>;
 
     /// Removes one that was made in vain as [`remove_container`](Self::remove_container) does, and with it the anonymous

@@ -405,3 +405,85 @@ async fn a_stranger_that_cannot_be_read_is_said_and_one_that_cannot_be_asked_for
     assert!(unread.to_string().contains("cannot be read: nobody knows whether it has joined this one"), "{unread}");
     assert_eq!(late.kind(), ErrorKind::TimedOut);
 }
+
+/// Two containers, of which `app` has joined `db`; `more` is stated of the first, `image` is the second's.
+fn joined(more: serde_json::Value, image: &str) -> Goals {
+    let app = spec(serde_json::json!({"image": image, "network": {"mode": "container:db"}}));
+    let db = Goal::running(spec(more));
+    [(name("db"), db), (name("app"), Goal::running(app))].into_iter().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_whose_joiner_fails_is_put_back_with_it_and_says_which_one_failed() {
+    let world = World::with(serde_json::json!({"image": "a:1"})).await;
+    assert!(world.reconcile(&joined(serde_json::json!({"image": "a:1"}), "app")).await.is_success());
+    let before = world.db().await;
+
+    let report = world.reconcile(&joined(serde_json::json!({"image": "a:2"}), "exits")).await;
+
+    let failure = report.container(&name("db")).expect("it was planned").outcome.as_ref().expect_err("it is put back");
+    assert_eq!((failure.error.kind(), failure.step.as_str()), (ErrorKind::Conflict, "wait for app"), "{report}");
+    assert!(failure.error.report().contains("app failed"), "{report}");
+    assert!(matches!(failure.undone, Undone::Completely), "{report}");
+    let after = world.db().await;
+    assert_eq!((after.id, after.status), (before.id, Status::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_the_old_ones_are_removed_puts_back_all_that_are_replaced_together() {
+    let world = World::with(serde_json::json!({"image": "a:1"})).await;
+    let old = joined(serde_json::json!({"image": "a:1"}), "app");
+    assert!(world.reconcile(&old).await.is_success());
+    let stop = StopSignal::new();
+    let reconciler = world.reconciler().with_stop_signal(stop.clone());
+    let wanted = joined(serde_json::json!({"image": "a:2"}), "app");
+    let plan = reconciler.plan(&wanted).await.expect("there is a plan");
+
+    let asked = tokio::spawn(async move {
+        // In the middle of the second one's settle time, when the first one is through.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        stop.stop();
+    });
+    let report = reconciler.apply(&plan).await;
+
+    asked.await.expect("it was asked for");
+    assert_eq!(report.failures().count(), 2, "{report}");
+    assert!(!report.is_changed(), "{report}");
+    assert!(world.reconciler().plan(&old).await.expect("there is a plan").is_empty());
+}
+
+/// Of three that stand on each other, the one in the middle may not be touched: neither may the one at the bottom.
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_be_touched_keeps_what_it_stands_on_from_being_replaced() {
+    let world = World::with(serde_json::json!({"image": "a:1"})).await;
+    assert!(world.reconcile(&joined(serde_json::json!({"image": "a:1"}), "app")).await.is_success());
+    let top = spec(serde_json::json!({"image": "top", "namespaces": {"pid": "container:app"}}));
+    assert!(world.reconcile(&Goals::one(name("top"), Goal::running(top))).await.is_success());
+    world.0.clear_requests();
+
+    let report = world.reconcile(&joined(serde_json::json!({"image": "a:2"}), "app")).await;
+
+    let said: Vec<String> = report.failures().map(|(_, failure)| failure.error.report()).collect();
+    assert!(said.iter().any(|said| said.contains("top joined it")), "{report}");
+    assert!(said.iter().any(|said| said.contains("app joined it")), "{report}");
+    assert_eq!(world.0.writes(), Vec::<String>::new());
+}
+
+/// What has joined it removes itself, and only then may the old one go.
+#[tokio::test(start_paused = true)]
+async fn a_container_whose_joiner_removes_itself_is_replaced_with_it() {
+    let world = World::with(serde_json::json!({"image": "a:1"})).await;
+    let wanted = |image| {
+        let network = serde_json::json!({"mode": "container:db"});
+        let app = spec(serde_json::json!({"image": "app", "network": network, "auto_remove": true}));
+        let db = Goal::running(spec(serde_json::json!({"image": image})));
+        [(name("db"), db), (name("app"), Goal::running(app))].into_iter().collect::<Goals>()
+    };
+    assert!(world.reconcile(&wanted("a:1")).await.is_success());
+
+    let report = world.reconcile(&wanted("a:2")).await;
+
+    assert!(report.is_success(), "{report}");
+    assert!(world.reconciler().plan(&wanted("a:2")).await.expect("there is a plan").is_empty());
+    assert!(world.container("db.previous").await.is_none());
+}

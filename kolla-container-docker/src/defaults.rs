@@ -9,7 +9,7 @@ use kolla_container_core::spec::{
     Command, Environment, ExposedPorts, ExtraHosts, HealthTest, Healthcheck, Logging, Mounts, NamespaceMode,
     Namespaces, Network, NetworkMode, Ports, Resources, RestartPolicy, Security, Signal, TextMap,
 };
-use kolla_container_core::state::{ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
+use kolla_container_core::state::{Additions, ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
 use kolla_container_core::{ContainerSpec, CpuSet, Cpus, Limit, TimeSpan};
 
 /// The oldest level of the API that works: Docker 20.10.
@@ -59,6 +59,7 @@ pub(crate) fn facts(version: &SystemVersion, api: ApiLevel, info: &SystemInfo, i
         },
         features: features(api, info, cgroup_version),
         defaults: defaults(info, cgroup_version),
+        additions: Additions::default(),
     }
 }
 
@@ -82,6 +83,7 @@ pub fn recorded_facts() -> EngineFacts {
         host: HostFacts { name: "recorded".to_owned(), ..HostFacts::default() },
         features: always(Features::all()),
         defaults,
+        additions: Additions::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::progress::Event;
 use super::report::RunOutput;
 use super::run::Run;
-use crate::diff::stated_fields;
+use crate::diff::{record, stated_fields};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, VolumeName};
@@ -104,10 +104,11 @@ impl Run<'_> {
             self.inherit(&mut spec, inherits).await?;
         }
         let stated = stated_fields(&spec);
-        let mut mark = Owner { secrets: declared_secrets(&spec), ..Owner::default() };
+        let applied = Some(record(&spec, &self.means.runtime.engine().features));
+        let mut mark = Owner { secrets: declared_secrets(&spec), applied, ..Owner::default() };
         if let Some(Replaced { id, restart }) = replaces {
             // To the nanosecond: it also tells this run's container from that of another run.
-            let until = (self.means.now)().after(self.plan.longest());
+            let until = (self.means.now)().after(self.longest);
             mark = Owner { replaces: Some(id.clone()), until: Some(until), restart: *restart, ..mark };
             self.mark = Some(mark.clone());
         }

@@ -1,9 +1,12 @@
 //! 5. Do it, or put it back: carries out a plan, step by step, and undoes what failed.
 //!
 //! Containers that do not wait for each other are dealt with at the same time. A failure of one does
-//! not keep the others from their goals; who depends on it is left as it is.
+//! not keep the others from their goals; who depends on it is left as it is, and who is replaced together
+//! with it is put back.
 
 mod act;
+mod group;
+mod part;
 mod progress;
 mod report;
 mod run;
@@ -20,7 +23,7 @@ pub use self::progress::{Event, Listener, Silent};
 pub use self::report::{ApplyError, ContainerReport, Report, RunOutput, StepReport, Undone};
 pub use self::stop::StopSignal;
 pub(crate) use self::verify::verify;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::image_ref::ImageRef;
 use crate::name::ContainerName;
 use crate::plan::{ContainerPlan, Plan};
@@ -52,34 +55,37 @@ pub struct Means<'a> {
 /// orderly, use the [`StopSignal`]: the steps under way end, and what was begun is undone.
 pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
     let pulls = Pulls::default();
-    let mut waiting: Vec<&ContainerPlan> = plan.containers.iter().collect();
+    let mut waiting = groups(plan);
     let mut under_way = FuturesUnordered::new();
+    let mut busy = 0;
     let mut reports: BTreeMap<&ContainerName, ContainerReport> = BTreeMap::new();
     let names: BTreeSet<&ContainerName> = plan.containers.iter().map(|container| &container.name).collect();
     loop {
         let mut ready = Vec::new();
-        waiting.retain(|container| {
-            let has_room = under_way.len() + ready.len() < means.jobs.max(1);
+        waiting.retain_mut(|group| {
+            let has_room = busy == 0 || busy + group.len() <= means.jobs;
             let waits_for = |name: &ContainerName| names.contains(name) && !reports.contains_key(name);
-            let starts = has_room && !container.after.iter().any(waits_for);
+            let starts = has_room && !group::awaited(group).any(waits_for);
             if starts {
-                ready.push(*container);
+                busy += group.len();
+                ready.push(std::mem::take(group));
             }
             !starts
         });
         let nothing_started = ready.is_empty();
-        for container in ready {
-            let failed: BTreeSet<&ContainerName> = container
-                .after
-                .iter()
-                .filter(|name| reports.get(*name).is_some_and(|report| !report.is_success()))
-                .collect();
-            under_way.push(deal_with(container, failed.first().copied(), &pulls, means));
+        for group in ready {
+            let failed =
+                group::awaited(&group).filter(|name| reports.get(name).is_some_and(|report| !report.is_success()));
+            let failed: BTreeSet<&ContainerName> = failed.collect();
+            under_way.push(group::deal_with(group, failed, &pulls, means));
         }
         match under_way.next().await {
-            Some((container, report)) => {
-                means.listener.event(&Event::ContainerDone { report: &report });
-                reports.insert(&container.name, report);
+            Some(done) => {
+                for (container, report) in done {
+                    busy -= 1;
+                    means.listener.event(&Event::ContainerDone { report: &report });
+                    reports.insert(&container.name, report);
+                }
             }
             None if nothing_started => break,
             None => {}
@@ -89,25 +95,19 @@ pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
     Report { containers }
 }
 
-async fn deal_with<'a>(
-    container: &'a ContainerPlan,
-    failed: Option<&ContainerName>,
-    pulls: &Pulls,
-    means: &Means<'_>,
-) -> (&'a ContainerPlan, ContainerReport) {
-    let refusal = match (&container.refused, failed) {
-        (Some(error), _) => Some(error.clone()),
-        (None, Some(other)) if !container.is_empty() => Some(
-            Error::new(ErrorKind::Conflict, "change container", &container.name)
-                .because(format!("it refers to {other}, which failed")),
-        ),
-        _ => None,
-    };
-    let report = match refusal {
-        Some(error) => ContainerReport::refused(container, error),
-        None => run::Run::new(container, pulls, means).finish().await,
-    };
-    (container, report)
+/// The containers, each with those that are replaced together with it.
+fn groups(plan: &Plan) -> Vec<Vec<&ContainerPlan>> {
+    let mut groups: Vec<Vec<&ContainerPlan>> = Vec::new();
+    for container in &plan.containers {
+        let is_with =
+            |group: &&mut Vec<&ContainerPlan>| group.iter().any(|member| container.together.contains(&member.name));
+        let with = groups.iter_mut().filter(|_| !container.together.is_empty()).find(is_with);
+        match with {
+            Some(group) => group.push(container),
+            None => groups.push(vec![container]),
+        }
+    }
+    groups
 }
 
 /// Pulls under way and done: containers that need the same image share one.

@@ -1,10 +1,13 @@
 //! One container: its steps in order, and their undo in reverse when one fails.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::future::Either;
 use tokio::time::Instant;
 
+use super::part::Part;
 use super::progress::Event;
 use super::report::{ApplyError, ContainerReport, StepReport, Undone};
 use super::{Means, Pulls};
@@ -25,10 +28,21 @@ pub(super) struct Run<'a> {
     pub(super) mark: Option<Owner>,
     /// The named volumes that this run has made.
     pub(super) made_volumes: BTreeSet<VolumeName>,
+    /// The longest that this run and those together with it may take.
+    pub(super) longest: Duration,
+    /// How many steps were done.
+    done: usize,
+    /// The steps that were begun, without those of which certainly nothing was done.
+    reached: &'a [Step],
+    /// Which step failed, in words, and why.
+    pub(super) failure: Option<(String, Error)>,
+    /// What failed of putting back.
+    errors: Vec<Error>,
+    undid_something: bool,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a ContainerPlan, pulls: &'a Pulls, means: &'a Means<'a>) -> Self {
+    pub(super) fn new(plan: &'a ContainerPlan, longest: Duration, pulls: &'a Pulls, means: &'a Means<'a>) -> Self {
         Self {
             plan,
             pulls,
@@ -37,38 +51,81 @@ impl<'a> Run<'a> {
             new: None,
             mark: None,
             made_volumes: BTreeSet::new(),
+            longest,
+            done: 0,
+            reached: &[],
+            failure: None,
+            errors: Vec::new(),
+            undid_something: false,
         }
     }
 
-    pub(super) async fn finish(mut self) -> ContainerReport {
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            let words = self.plan.describe(&step.action);
+    /// A part of what clears away after an interrupted run.
+    pub(super) async fn recover(&mut self, part: Part) {
+        let actions: Vec<&Action> = self.recovery().iter().map(|step| &step.action).collect();
+        self.carry_out(part.of(&actions)).await;
+    }
+
+    /// Everything that can be undone.
+    pub(super) async fn advance(&mut self) {
+        self.carry_out(self.recovery().len()..self.committed()).await;
+    }
+
+    /// What is left, which cannot be undone.
+    pub(super) async fn commit(&mut self) {
+        self.carry_out(self.committed()..self.plan.steps.len()).await;
+    }
+
+    fn recovery(&self) -> &'a [Step] {
+        let is_recovery = |step: &Step| step.cause == Cause::Interrupted && step.undo == Undo::Committed;
+        let end = self.plan.steps.iter().position(|step| !is_recovery(step)).unwrap_or(self.plan.steps.len());
+        self.plan.steps.get(..end).unwrap_or_default()
+    }
+
+    /// Where the steps begin that cannot be undone any more.
+    fn committed(&self) -> usize {
+        let last = self.plan.steps.iter().rposition(|step| step.undo != Undo::Committed);
+        last.map_or(0, |last| last + 1).max(self.recovery().len())
+    }
+
+    async fn carry_out(&mut self, steps: Range<usize>) {
+        let plan = self.plan;
+        for (index, step) in plan.steps.iter().enumerate().take(steps.end).skip(steps.start) {
+            if self.failure.is_some() {
+                return;
+            }
+            let words = plan.describe(&step.action);
             let tell = |event: Event<'_>| self.means.listener.event(&event);
-            let (container, of) = (&self.plan.name, self.plan.steps.len());
+            let (container, of) = (&plan.name, plan.steps.len());
             tell(Event::StepStarted { container, step: &words, number: index + 1, of });
             let begun = Instant::now();
-            if self.means.stop.is_given() {
-                let error = self.stopped();
-                self.fail(self.plan.steps.get(..index).unwrap_or_default(), words, error).await;
-                break;
+            if self.means.stop.is_given() && !self.is_through() {
+                self.failure = Some((words, self.stopped()));
+                return;
             }
             match self.step(step).await {
                 Ok(()) => {
                     let took = begun.elapsed();
                     self.means.listener.event(&Event::StepDone { container, step: &words, took });
                     self.report.steps.push(StepReport { action: words, took });
+                    self.reached = plan.steps.get(..=index).unwrap_or_default();
+                    self.done = index + 1;
                 }
                 Err(error) => {
                     self.means.listener.event(&Event::StepFailed { container, step: &words, error: &error });
-                    self.fail(self.plan.steps.get(..=index).unwrap_or_default(), words, error).await;
-                    break;
+                    self.reached = reached(plan.steps.get(..=index).unwrap_or_default(), &error);
+                    self.failure = Some((words, error));
                 }
             }
         }
-        self.report
     }
 
-    fn stopped(&self) -> Error {
+    /// Whether all that can be undone is done.
+    fn is_through(&self) -> bool {
+        self.done >= self.committed() && self.committed() > self.recovery().len()
+    }
+
+    pub(super) fn stopped(&self) -> Error {
         Error::new(ErrorKind::Cancelled, "change container", &self.plan.name)
     }
 
@@ -97,72 +154,80 @@ impl<'a> Run<'a> {
         tokio::time::timeout(deadline, self.act(action)).await.unwrap_or(Err(late))
     }
 
-    /// Undoes what was reached, the failed step included, in reverse, down to the last that cannot be undone.
-    async fn fail(&mut self, reached: &[Step], words: String, error: Error) {
-        let reached = match reached {
-            // Somebody else's unit is in the way: there is nothing of ours to take back.
-            [before @ .., Step { action: Action::InstallUnit { .. }, .. }] if error.kind() == ErrorKind::Conflict => {
-                before
+    /// What undoes all that was reached, the failed step included, in reverse, down to the last that cannot be undone.
+    fn way_back(&self) -> Vec<&'a Action> {
+        let revocable = self.reached.iter().rev().take_while(|step| step.undo != Undo::Committed);
+        let actions =
+            revocable.filter_map(|step| if let Undo::By(actions) = &step.undo { Some(actions) } else { None });
+        actions.flatten().collect()
+    }
+
+    /// A part of the way back.
+    pub(super) fn part_of_way_back(&self, part: Part) -> Vec<&'a Action> {
+        let actions = self.way_back();
+        actions.get(part.of(&actions)).unwrap_or_default().to_vec()
+    }
+
+    pub(super) async fn put_back(&mut self, actions: &[&Action]) {
+        for action in actions {
+            if !self.is_there_to_undo(action) {
+                continue;
             }
-            // The container is gone: nothing of this step was done, and nothing of it can be taken back.
-            [before @ .., Step { action, .. }]
-                if error.kind() == ErrorKind::NotFound && matches!(target(action), Some(Target::Existing(_))) =>
-            {
-                before
+            // The new container is the record of what is left to undo: it goes only when nothing is.
+            if matches!(action, Action::Discard { .. }) && !self.errors.is_empty() {
+                continue;
             }
-            reached => reached,
-        };
-        let undone = match reached.last() {
+            self.undid_something = true;
+            let words = self.plan.describe(action);
+            self.means.listener.event(&Event::Undoing { container: &self.plan.name, action: &words });
+            let missing_is_fine = !matches!(target(action), Some(Target::Existing(_)));
+            match self.act_in_time(action).await {
+                Err(error) if error.kind() == ErrorKind::NotFound && missing_is_fine => {}
+                Err(error) => self.errors.push(error),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Takes what is left for stopped.
+    pub(super) fn stop_before_commit(&mut self) {
+        if let (None, Some(next)) = (&self.failure, self.plan.steps.get(self.done)) {
+            self.failure = Some((self.plan.describe(&next.action), self.stopped()));
+        }
+    }
+
+    /// Whether it has reached its goal, and has nothing to take back.
+    pub(super) fn holds(&self) -> bool {
+        self.failure.is_none() && self.done == self.plan.steps.len() && self.way_back().is_empty()
+    }
+
+    /// Says why it failed, and what became of what was done before.
+    pub(super) fn conclude(&mut self) {
+        let Some((step, error)) = self.failure.take() else { return };
+        let undone = match self.reached.last() {
             // A replacement holds once it is verified, and a recovery goes on where it stopped.
             Some(Step { undo: Undo::Committed, .. }) => Undone::NotNeeded,
-            _ => self.undo(reached).await,
+            _ => self.undone(),
         };
-        let only_recovered = reached.iter().all(|step| step.cause == Cause::Interrupted);
+        let only_recovered = self.reached.iter().all(|step| step.cause == Cause::Interrupted);
         match undone {
             Undone::NothingToUndo | Undone::Completely => self.report.effect = Effect::Unchanged,
             Undone::NotNeeded if only_recovered => self.report.effect = Effect::Repaired,
             Undone::NotNeeded | Undone::NotPossible | Undone::Partly(_) => {}
         }
-        self.report.outcome = Err(ApplyError { step: words, error, undone });
+        self.report.outcome = Err(ApplyError { step, error, undone });
     }
 
-    async fn undo(&mut self, steps: &[Step]) -> Undone {
-        let mut errors: Vec<Error> = Vec::new();
-        let mut did_something = false;
+    fn undone(&mut self) -> Undone {
         // Of the step that failed nobody knows how far it came; of those before, that they were done.
-        let done = steps.split_last().map_or(&[] as &[Step], |(_, done)| done);
+        let done = self.plan.steps.get(..self.done).unwrap_or_default();
         let remains = done.iter().any(|step| {
             step.undo == Undo::Nothing
                 && !step.action.can_be_left()
                 && !matches!(step.action, Action::CreateVolume { .. })
         });
-        for step in steps.iter().rev() {
-            let actions = match &step.undo {
-                Undo::Committed => break,
-                Undo::Nothing => continue,
-                Undo::By(actions) => actions,
-            };
-            for action in actions {
-                if !self.is_there_to_undo(action) {
-                    continue;
-                }
-                // The new container is the record of what is left to undo: it goes only when nothing is.
-                if matches!(action, Action::Discard { .. }) && !errors.is_empty() {
-                    continue;
-                }
-                did_something = true;
-                let words = self.plan.describe(action);
-                self.means.listener.event(&Event::Undoing { container: &self.plan.name, action: &words });
-                let missing_is_fine = !matches!(target(action), Some(Target::Existing(_)));
-                match self.act_in_time(action).await {
-                    Err(error) if error.kind() == ErrorKind::NotFound && missing_is_fine => {}
-                    Err(error) => errors.push(error),
-                    Ok(()) => {}
-                }
-            }
-        }
-        match (errors.is_empty(), remains, did_something) {
-            (false, ..) => Undone::Partly(errors),
+        match (self.errors.is_empty(), remains, self.undid_something) {
+            (false, ..) => Undone::Partly(std::mem::take(&mut self.errors)),
             (true, true, _) => Undone::NotPossible,
             (true, false, true) => Undone::Completely,
             (true, false, false) => Undone::NothingToUndo,
@@ -178,8 +243,23 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What was reached of `steps` when the last of them failed.
+fn reached<'s>(steps: &'s [Step], error: &Error) -> &'s [Step] {
+    match steps {
+        // Somebody else's unit is in the way: there is nothing of ours to take back.
+        [before @ .., Step { action: Action::InstallUnit { .. }, .. }] if error.kind() == ErrorKind::Conflict => before,
+        // The container is gone: nothing of this step was done, and nothing of it can be taken back.
+        [before @ .., Step { action, .. }]
+            if error.kind() == ErrorKind::NotFound && matches!(target(action), Some(Target::Existing(_))) =>
+        {
+            before
+        }
+        steps => steps,
+    }
+}
+
 /// The container that an action is about, where it is about one by id.
-fn target(action: &Action) -> Option<&Target> {
+pub(super) fn target(action: &Action) -> Option<&Target> {
     match action {
         Action::Start { target }
         | Action::Stop { target, .. }

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use super::comparison::Mode;
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
-use super::{Surroundings, comparison::Comparison};
+use super::{Surroundings, added, comparison::Comparison};
 use crate::name::ImageId;
 use crate::quantity::{ByteSize, Limit};
 use crate::spec::{
-    Command, ContainerSpec, Environment, ExposedPorts, HealthTest, Healthcheck, Mounts, NamespaceMode, NetworkMode,
-    SecurityOpt, TextMap,
+    Command, ContainerSpec, Environment, ExposedPorts, HealthTest, Healthcheck, LABEL_NAMESPACE, Mounts, NamespaceMode,
+    NetworkMode, SecurityOpt, TextMap,
 };
 use crate::state::{ContainerState, EngineFacts};
 
@@ -46,6 +46,7 @@ pub(super) fn expect(wanted: &ContainerSpec, container: &ContainerState, around:
     resources(&mut expected, wanted, observed, around.engine);
     healthcheck(&mut expected.healthcheck, &observed.healthcheck);
     logging(&mut expected, wanted, defaults);
+    added::add(&mut expected, wanted, container, around.engine);
     // The platform of a container is that of its image, which is compared by itself.
     expected.platform.clone_from(&wanted.platform);
     if around.image.is_none() {
@@ -153,6 +154,8 @@ fn environment(
     }
     if let Some(TextMap(labels)) = &mut expected.labels {
         *labels = merged([defaults, implied, wanted].map(|spec| spec.labels.as_ref().map(|map| &map.0)));
+        // An image that was made from a container of ours has its labels: they are no part of a configuration.
+        labels.retain(|key, _| !key.starts_with(LABEL_NAMESPACE));
     }
     if let Some(TextMap(annotations)) = &mut expected.annotations {
         *annotations = merged([defaults, implied, wanted].map(|spec| spec.annotations.as_ref().map(|map| &map.0)));

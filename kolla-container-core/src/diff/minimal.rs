@@ -5,13 +5,16 @@
 use super::fields::{Field, Visitor, visit};
 use super::value::Value;
 use super::{Comparison, Surroundings, expect::expect, expect::is_given_by_engine, expect::owns_shared_memory};
-use crate::spec::{Command, ContainerSpec, Environment, HealthTest, Healthcheck, NetworkMode, TextMap, Variable};
+use crate::spec::{
+    Command, ContainerSpec, Environment, HealthTest, Healthcheck, Mount, NetworkMode, TextMap, Variable,
+};
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
 /// The spec of a container as a user would have written it: without what its image and its engine
 /// imply.
 ///
-/// Values of secrets are in it: it is meant to be a file that runs the same container elsewhere.
+/// - Values of secrets are in it: it is meant to be a file that runs the same container elsewhere.
+/// - What the engine does not report is not in it: a record of ours says that there was something, and not what.
 pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &EngineFacts) -> ContainerSpec {
     let comparison = Comparison::strict();
     let around = Surroundings { image, wanted_image: None, engine, comparison: &comparison };
@@ -34,6 +37,8 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
     subtract_keys(&mut stated, observed, &implied);
     stated.healthcheck = healthcheck(&stated, observed, &implied, engine);
     stated.platform = None;
+    without_added_options(&mut stated, engine);
+    capabilities(&mut stated, observed, engine);
     // What is shared with others is not its own to state.
     if !owns_shared_memory(observed) {
         stated.resources.shm_size = None;
@@ -57,6 +62,30 @@ pub fn minimal(container: &ContainerState, image: Option<&ImageState>, engine: &
         stated.resources.memory_swap = None;
     }
     stated
+}
+
+/// Options of mounts that the engine adds by itself were stated by nobody.
+fn without_added_options(stated: &mut ContainerSpec, engine: &EngineFacts) {
+    let is_stated = |option: &str| !engine.additions.mount_options.contains(option);
+    for mount in stated.mounts.iter_mut().flat_map(|mounts| mounts.0.values_mut()) {
+        match mount {
+            Mount::Bind(bind) => bind.flags.retain(|flag| is_stated(&flag.to_string())),
+            Mount::Volume(volume) => volume.flags.retain(|flag| is_stated(&flag.to_string())),
+            Mount::Tmpfs(tmpfs) => tmpfs.options.retain(|option| is_stated(option)),
+            Mount::Devpts => {}
+        }
+    }
+}
+
+/// What was asked for, where the engine compares the capabilities that there are with others than it gives.
+fn capabilities(stated: &mut ContainerSpec, observed: &ContainerSpec, engine: &EngineFacts) {
+    let Some(sets) = &engine.additions.capabilities else { return };
+    let security = &mut stated.security;
+    if security.cap_add.is_some() || security.cap_drop.is_some() {
+        let (added, dropped) = sets.asked(&observed.security);
+        security.cap_add = Some(added).filter(|added| !added.is_empty());
+        security.cap_drop = Some(dropped).filter(|dropped| !dropped.is_empty());
+    }
 }
 
 /// Keeps each field that is not as it would be by itself.

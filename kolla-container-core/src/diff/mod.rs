@@ -4,10 +4,12 @@
 //! imply; [`diff`] compares that with what is there. No difference is missed for being unstated, and
 //! none is claimed that the engine made by itself.
 
+mod added;
 mod comparison;
 mod expect;
 mod fields;
 mod minimal;
+mod record;
 mod update;
 mod value;
 
@@ -18,11 +20,13 @@ use serde::Serialize;
 pub use self::comparison::{Comparison, Mode};
 use self::fields::{Cure, Field, Visitor, visit};
 pub use self::minimal::minimal;
+pub(crate) use self::record::record;
+pub use self::update::discarded;
 pub(crate) use self::update::{limits_that_were_not_set, reverse_update, update_for, without_engine_restart};
 use self::value::Value;
 use crate::shown::Shown;
 use crate::spec::ContainerSpec;
-use crate::state::{ContainerState, EngineFacts, Features, ImageState};
+use crate::state::{Applied, ContainerState, EngineFacts, Features, ImageState};
 use crate::violation::{FieldPath, Violations};
 
 /// What it takes to close a difference; a plan takes the greatest.
@@ -94,7 +98,7 @@ impl fmt::Display for Change {
 pub struct Diff {
     /// The fields that differ, in the order of the spec.
     pub changes: Vec<Change>,
-    /// Fields that are stated and that this engine does not report, so nobody can tell.
+    /// Fields that are stated, that this engine does not report and of which there is no record: nobody can tell.
     pub unreported: Vec<FieldPath>,
 }
 
@@ -121,8 +125,14 @@ pub struct Surroundings<'a> {
 /// What differs between what is wanted and what is there.
 pub fn diff(wanted: &ContainerSpec, container: &ContainerState, surroundings: &Surroundings<'_>) -> Diff {
     let expected = expect::expect(wanted, container, surroundings);
-    let mut visitor =
-        Comparing { wanted, expected: &expected, observed: &container.config, surroundings, found: Diff::default() };
+    let mut visitor = Comparing {
+        wanted,
+        expected: &expected,
+        observed: &container.config,
+        record: record::of(container, surroundings.image),
+        surroundings,
+        found: Diff::default(),
+    };
     visit(&mut visitor);
     let mut found = visitor.found;
     compare_image_ids(wanted, container, surroundings, &mut found);
@@ -133,25 +143,22 @@ struct Comparing<'a> {
     wanted: &'a ContainerSpec,
     expected: &'a ContainerSpec,
     observed: &'a ContainerSpec,
+    record: Option<&'a Applied>,
     surroundings: &'a Surroundings<'a>,
     found: Diff,
 }
 
 impl Visitor for Comparing<'_> {
     fn field<T: Value>(&mut self, field: &Field<T>) {
+        let Some(current) = (field.get)(self.observed) else { return self.compare_with_record(field) };
         let Some(desired) = (field.get)(self.expected) else { return };
-        let Some(current) = (field.get)(self.observed) else {
-            if (field.get)(self.wanted).is_some() {
-                self.found.unreported.push(field.path.into());
-            }
-            return;
-        };
         // What an image that is gone, or a daemon's own flags, put into a map cannot be known.
         let unknown_image = self.surroundings.image.is_none() && expect::FROM_IMAGES.contains(&field.path);
         let unknown_default = (field.get)(&self.surroundings.engine.defaults).is_none();
         let extra =
             self.surroundings.comparison.mode(field.path) == Mode::AllowExtra || unknown_image || unknown_default;
-        let entries = T::differences(desired, current, extra);
+        let mut entries = T::differences(desired, current, extra);
+        entries.extend(self.differing_parts(field));
         if !entries.is_empty() {
             let can_update = self.surroundings.engine.features.can_update(field.path);
             let remedy = match field.cure {

@@ -2,9 +2,9 @@
 
 use super::fields::{Cure, Field, Visitor, visit};
 use super::value::Value;
-use super::{Change, Remedy, Surroundings, expect};
+use super::{Change, Comparison, Remedy, Surroundings, diff, expect};
 use crate::spec::{ContainerSpec, RestartPolicy};
-use crate::state::{ContainerState, ContainerUpdate};
+use crate::state::{ContainerState, ContainerUpdate, EngineFacts, Warning};
 
 /// The one update that closes `changes`, and carries what the engine would otherwise refuse.
 pub(crate) fn update_for(
@@ -45,6 +45,20 @@ pub(crate) fn limits_that_were_not_set(changes: &[Change], container: &Container
         changes.iter().any(|change| change.remedy == Remedy::Update && change.field.as_str() == *path)
     };
     unlimited.1.into_iter().filter(is_updated).collect()
+}
+
+/// What of `update` is not there in `updated`, the same container afterwards: what an engine did not do, and did not say.
+///
+/// For backends. That an update takes no limit away is known without looking.
+pub fn discarded(update: &ContainerUpdate, updated: &ContainerState, engine: &EngineFacts) -> Vec<Warning> {
+    let wanted = update.as_spec();
+    let comparison = Comparison::stated();
+    let around = Surroundings { image: None, wanted_image: None, engine, comparison: &comparison };
+    let differing = diff(&wanted, updated, &around).changes.into_iter();
+    let differing = differing.filter(|change| change.remedy == Remedy::Update);
+    differing
+        .map(|change| Warning { message: format!("the engine did not change {change}"), field: Some(change.field) })
+        .collect()
 }
 
 /// The update that takes `update` back: the values of the same fields as they are now.

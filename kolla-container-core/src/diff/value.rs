@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use super::Entry;
 use crate::image_ref::ImageRef;
 use crate::name::NetworkName;
@@ -18,10 +20,21 @@ use crate::spec::{
 /// A part that an engine may lack, and the key at which it is used, in a map or a set.
 pub(super) type Use = (Option<String>, &'static str);
 
+/// What may be done with a device unless something else is stated.
+const ALL_PERMISSIONS: &str = "rwm";
+
 /// The value of a field.
-pub(super) trait Value: Clone + PartialEq {
+pub(super) trait Value: Clone + PartialEq + Serialize {
+    /// The whole value, fit to be shown.
+    fn shown(&self) -> Shown;
+
     /// What differs: nothing, one entry, or one per key. With `extra`, keys that are not desired may be there.
-    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry>;
+    fn differences(desired: &Self, current: &Self, _extra: bool) -> Vec<Entry> {
+        if desired == current {
+            return Vec::new();
+        }
+        vec![Entry { key: None, current: current.shown(), desired: desired.shown() }]
+    }
 
     /// Whether it takes a limit away, which an update cannot do.
     fn is_no_limit(&self) -> bool {
@@ -38,10 +51,29 @@ pub(super) trait Value: Clone + PartialEq {
     fn uses(&self) -> Vec<Use> {
         Vec::new()
     }
+
+    /// Parts of which an engine may say nothing although it reports the field: `relabel` of mounts.
+    const PARTS: &'static [&'static str] = &[];
+
+    /// What is stated of one of these parts, as a text; empty where nothing is.
+    fn part(&self, _part: &str) -> String {
+        String::new()
+    }
 }
 
-fn whole(current: Shown, desired: Shown) -> Vec<Entry> {
-    vec![Entry { key: None, current, desired }]
+/// The entries of a part that state something.
+fn stated<K: Display>(entries: impl Iterator<Item = (K, String)>) -> String {
+    let stated = entries.filter(|(_, text)| !text.is_empty());
+    crate::text::join(stated.map(|(key, text)| format!("{key}={text}")), ",")
+}
+
+/// All that a map or a set holds, in one line: `entries` are what differs between it and an empty one.
+fn listed(entries: Vec<Entry>) -> Shown {
+    if entries.is_empty() {
+        return Shown::not_set();
+    }
+    let parts = entries.into_iter().map(|Entry { key, desired, .. }| format!("{}={desired}", key.unwrap_or_default()));
+    Shown::text(crate::text::join(parts, ", "))
 }
 
 /// One entry per key whose values are not the same.
@@ -70,8 +102,8 @@ fn by_key<'a, K: Display + Ord, V: 'a>(
 macro_rules! text_values {
     ($($type:ty: $no_limit:expr),+ $(,)?) => {$(
         impl Value for $type {
-            fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-                if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+            fn shown(&self) -> Shown {
+                Shown::text(self)
             }
 
             fn is_no_limit(&self) -> bool {
@@ -100,10 +132,8 @@ text_values!(
 );
 
 impl Value for Limit<ByteSize> {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        let shown =
-            |limit: &Self| limit.value().map_or_else(|| Shown::text("unlimited"), |size| Shown::text(size.human()));
-        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    fn shown(&self) -> Shown {
+        self.value().map_or_else(|| Shown::text("unlimited"), |size| Shown::text(size.human()))
     }
 
     fn is_no_limit(&self) -> bool {
@@ -112,9 +142,8 @@ impl Value for Limit<ByteSize> {
 }
 
 impl Value for CpuSet {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        let shown = |set: &Self| if set.is_empty() { Shown::text("all") } else { Shown::text(set) };
-        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    fn shown(&self) -> Shown {
+        if self.is_empty() { Shown::text("all") } else { Shown::text(self) }
     }
 
     fn is_no_limit(&self) -> bool {
@@ -123,31 +152,26 @@ impl Value for CpuSet {
 }
 
 impl Value for ImageRef {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        let shown = |image: &Self| Shown::text(image.familiar());
-        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    fn shown(&self) -> Shown {
+        Shown::text(self.familiar())
     }
 }
 
 impl Value for String {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        let shown = |text: &Self| if text.is_empty() { Shown::not_set() } else { Shown::text(text) };
-        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    fn shown(&self) -> Shown {
+        if self.is_empty() { Shown::not_set() } else { Shown::text(self) }
     }
 }
 
 impl Value for Command {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        let shown = |command: &Self| {
-            if command.is_empty() { Shown::not_set() } else { Shown::argv(command.argv().iter().map(String::as_str)) }
-        };
-        if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+    fn shown(&self) -> Shown {
+        if self.is_empty() { Shown::not_set() } else { Shown::argv(self.argv().iter().map(String::as_str)) }
     }
 }
 
 impl Value for HealthTest {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        if desired == current { Vec::new() } else { whole(current.shown(), desired.shown()) }
+    fn shown(&self) -> Shown {
+        HealthTest::shown(self)
     }
 
     fn is_nothing(&self) -> bool {
@@ -156,8 +180,8 @@ impl Value for HealthTest {
 }
 
 impl Value for NetworkMode {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+    fn shown(&self) -> Shown {
+        Shown::text(self)
     }
 
     fn uses(&self) -> Vec<Use> {
@@ -166,23 +190,29 @@ impl Value for NetworkMode {
 }
 
 impl Value for NamespaceMode {
-    fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-        if desired == current { Vec::new() } else { whole(Shown::text(current), Shown::text(desired)) }
+    fn shown(&self) -> Shown {
+        Shown::text(self)
     }
 
     fn uses(&self) -> Vec<Use> {
-        let part = match self {
-            Self::KeepId | Self::Auto | Self::NoMap => "podman",
-            Self::Path(_) => "path",
-            Self::Container(_) => "container",
-            Self::Private => "private",
-            _ => return Vec::new(),
+        let parts: &[&str] = match self {
+            Self::KeepId => &["podman", "keep-id"],
+            Self::Auto => &["podman", "auto"],
+            Self::NoMap => &["podman", "nomap"],
+            Self::Path(_) => &["path"],
+            Self::Container(_) => &["container"],
+            Self::Private => &["private"],
+            _ => &[],
         };
-        vec![(None, part)]
+        parts.iter().map(|part| (None, *part)).collect()
     }
 }
 
 impl Value for Environment {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     /// A variable that is unset is the same as one that is not there.
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         let names: BTreeSet<&String> =
@@ -207,6 +237,10 @@ impl Value for Environment {
 }
 
 impl Value for TextMap {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(&desired.0, &current.0, extra, |a, b| a == b, |key, value| Shown::named(key, value))
     }
@@ -217,6 +251,10 @@ impl Value for TextMap {
 }
 
 impl Value for Mounts {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(&desired.0, &current.0, extra, |a, b| a == b, |_, mount| Shown::text(mount.describe()))
     }
@@ -249,9 +287,22 @@ impl Value for Mounts {
         };
         self.0.iter().flat_map(used).collect()
     }
+
+    const PARTS: &'static [&'static str] = &["relabel"];
+
+    fn part(&self, _: &str) -> String {
+        stated(self.0.iter().map(|(target, mount)| match mount {
+            Mount::Bind(bind) => (target, bind.relabel.map(|relabel| relabel.to_string()).unwrap_or_default()),
+            Mount::Volume(_) | Mount::Tmpfs(_) | Mount::Devpts => (target, String::new()),
+        }))
+    }
 }
 
 impl Value for BTreeMap<UlimitName, Ulimit> {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(desired, current, extra, |a, b| a == b, |_, ulimit| Shown::text(ulimit))
     }
@@ -262,6 +313,10 @@ impl Value for BTreeMap<UlimitName, Ulimit> {
 }
 
 impl Value for BTreeMap<NetworkName, Endpoint> {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(desired, current, extra, |a, b| a == b, |_, endpoint| Shown::text(endpoint.describe()))
     }
@@ -275,9 +330,22 @@ impl Value for BTreeMap<NetworkName, Endpoint> {
         let with_mac = self.iter().filter(|(_, endpoint)| endpoint.mac.is_some());
         several.into_iter().chain(with_mac.map(|(network, _)| (Some(network.to_string()), "mac"))).collect()
     }
+
+    const PARTS: &'static [&'static str] = &["addresses"];
+
+    fn part(&self, _: &str) -> String {
+        stated(self.iter().map(|(name, Endpoint { aliases: _, ipv4, ipv6, mac: _ })| {
+            let addresses = ipv4.map(IpAddr::V4).into_iter().chain(ipv6.map(IpAddr::V6));
+            (name, crate::text::join(addresses, "+"))
+        }))
+    }
 }
 
 impl Value for Ports {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     /// A random port of the host is the same as whichever the engine picked.
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(&desired.0, &current.0, extra, same_host_ports, |_: &ContainerPort, hosts| {
@@ -302,6 +370,10 @@ fn same_host_ports(desired: &BTreeSet<HostPort>, current: &BTreeSet<HostPort>) -
 }
 
 impl Value for ExtraHosts {
+    fn shown(&self) -> Shown {
+        listed(Self::differences(self, &Self::default(), false))
+    }
+
     /// `host-gateway` is the same as whichever one address the engine found.
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         let same = |desired: &BTreeSet<HostAddress>, current: &BTreeSet<HostAddress>| {
@@ -315,6 +387,11 @@ impl Value for ExtraHosts {
     fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+fn shown_set<T: Display>(set: &BTreeSet<T>) -> Shown {
+    let elements = set.iter().map(Shown::text);
+    if set.is_empty() { Shown::not_set() } else { Shown::text(crate::text::join(elements, ", ")) }
 }
 
 fn set_differences<T: Display + Ord>(desired: &BTreeSet<T>, current: &BTreeSet<T>, extra: bool) -> Vec<Entry> {
@@ -332,9 +409,34 @@ fn set_differences<T: Display + Ord>(desired: &BTreeSet<T>, current: &BTreeSet<T
     missing.chain(surplus).collect()
 }
 
+impl Value for BTreeSet<Device> {
+    fn shown(&self) -> Shown {
+        shown_set(self)
+    }
+
+    fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
+        set_differences(desired, current, extra)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
+
+    const PARTS: &'static [&'static str] = &["permissions"];
+
+    fn part(&self, _: &str) -> String {
+        let some = self.iter().filter(|device| device.permissions != ALL_PERMISSIONS);
+        stated(some.map(|device| (&device.container, device.permissions.clone())))
+    }
+}
+
 macro_rules! set_values {
     ($($element:ty),+ $(,)?) => {$(
         impl Value for BTreeSet<$element> {
+            fn shown(&self) -> Shown {
+                shown_set(self)
+            }
+
             fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
                 set_differences(desired, current, extra)
             }
@@ -346,9 +448,13 @@ macro_rules! set_values {
     )+};
 }
 
-set_values!(String, Capability, Device, DeviceRequest, Link, VolumesFrom);
+set_values!(String, Capability, DeviceRequest, Link, VolumesFrom);
 
 impl Value for BTreeSet<SecurityOpt> {
+    fn shown(&self) -> Shown {
+        shown_set(self)
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         set_differences(desired, current, extra)
     }
@@ -364,6 +470,10 @@ impl Value for BTreeSet<SecurityOpt> {
 }
 
 impl Value for ExposedPorts {
+    fn shown(&self) -> Shown {
+        shown_set(&self.0)
+    }
+
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         set_differences(&desired.0, &current.0, extra)
     }
@@ -376,11 +486,8 @@ impl Value for ExposedPorts {
 macro_rules! list_values {
     ($($element:ty),+ $(,)?) => {$(
         impl Value for Vec<$element> {
-            fn differences(desired: &Self, current: &Self, _: bool) -> Vec<Entry> {
-                let shown = |list: &Self| {
-                    if list.is_empty() { Shown::not_set() } else { Shown::text(crate::text::join(list, ", ")) }
-                };
-                if desired == current { Vec::new() } else { whole(shown(current), shown(desired)) }
+            fn shown(&self) -> Shown {
+                if self.is_empty() { Shown::not_set() } else { Shown::text(crate::text::join(self, ", ")) }
             }
 
             fn is_nothing(&self) -> bool {

@@ -84,21 +84,15 @@ impl World {
 
     /// `spec` without the stated fields that this engine discards, and a warning for each of them.
     pub(super) fn without_discarded(&self, spec: &ContainerSpec) -> Answer<(ContainerSpec, Vec<Warning>)> {
-        let undone = |error: &dyn std::fmt::Display| refusal(ErrorKind::EngineFailed, error.to_string());
-        if self.controls.discarded.is_empty() {
-            return Ok((spec.clone(), Vec::new()));
-        }
-        let mut tree = serde_json::to_value(spec).map_err(|error| undone(&error))?;
-        let taken: Vec<&String> =
-            self.controls.discarded.iter().filter(|path| take(&mut tree, path).is_some()).collect();
+        let (left, taken) = without(spec, self.controls.discarded.iter().map(String::as_str))?;
         let warnings = taken
             .into_iter()
             .map(|path| Warning {
-                field: Some(FieldPath::from(path.as_str())),
+                field: Some(FieldPath::from(path)),
                 message: format!("Your kernel does not support {path}. It was discarded."),
             })
             .collect();
-        Ok((ContainerSpec::from_value(tree).map_err(|violations| undone(&violations))?, warnings))
+        Ok((left, warnings))
     }
 
     fn check_networks(&self, spec: &ContainerSpec) -> Answer<()> {
@@ -177,6 +171,21 @@ impl World {
             created: Some(now),
         });
     }
+}
+
+/// `spec` without the fields at `paths`, and which of them were there.
+pub(super) fn without<'a>(
+    spec: &ContainerSpec,
+    paths: impl Iterator<Item = &'a str>,
+) -> Answer<(ContainerSpec, Vec<&'a str>)> {
+    let undone = |error: &dyn std::fmt::Display| refusal(ErrorKind::EngineFailed, error.to_string());
+    let mut paths = paths.peekable();
+    if paths.peek().is_none() {
+        return Ok((spec.clone(), Vec::new()));
+    }
+    let mut tree = serde_json::to_value(spec).map_err(|error| undone(&error))?;
+    let taken = paths.filter(|path| take(&mut tree, path).is_some()).collect();
+    Ok((ContainerSpec::from_value(tree).map_err(|violations| undone(&violations))?, taken))
 }
 
 /// Takes the field at a dotted path out of a document.

@@ -9,7 +9,7 @@ use crate::spec::{
     NamespaceMode, Namespaces, Network, NetworkMode, Platform, Ports, Resources, RestartPolicy, Security, Signal,
     TextMap,
 };
-use crate::state::{ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
+use crate::state::{Additions, ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
 
 /// The fields that can be changed while a container runs.
 const UPDATED: [&str; 12] = [
@@ -39,6 +39,7 @@ pub(super) fn facts() -> EngineFacts {
         host: HostFacts { name: format!("memory-{number}"), cgroup_version: 2, rootless: false, local: false },
         features: features(),
         defaults: defaults(),
+        additions: Additions::default(),
     }
 }
 

@@ -196,7 +196,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, id: &ContainerId, now: Instant) {
+    /// As Podman does, and not Docker: one whose namespaces others have joined stays until they are gone.
+    pub(super) fn remove(&mut self, id: &ContainerId, now: Instant) -> Answer<()> {
+        self.check_not_joined(id)?;
         let killed = 128 + i64::from(Signal::KILL.number());
         if let Some(container) = self.containers.get_mut(id)
             && container.is_up()
@@ -204,14 +206,30 @@ impl World {
             container.end(now, killed);
         }
         self.forget(id, killed);
+        Ok(())
+    }
+
+    fn check_not_joined(&self, id: &ContainerId) -> Answer<()> {
+        let has_joined = |other: &&Container| {
+            let mut joined = other.namespaces_of().into_iter().filter_map(|joined| self.by_reference(joined));
+            joined.any(|joined| joined.id == *id)
+        };
+        match self.containers.values().find(has_joined) {
+            None => Ok(()),
+            Some(other) => {
+                let why = format!("container {} has joined it and must be removed before it", other.name);
+                Err(refusal(ErrorKind::Conflict, why))
+            }
+        }
     }
 
     /// Removes it with the anonymous volumes that were made for it, where nobody else has mounted them.
-    pub(super) fn discard(&mut self, id: &ContainerId, now: Instant) {
+    pub(super) fn discard(&mut self, id: &ContainerId, now: Instant) -> Answer<()> {
         let made = self.containers.get(id).map(|container| container.made_volumes.clone()).unwrap_or_default();
-        self.remove(id, now);
+        self.remove(id, now)?;
         for volume in made {
             drop(self.remove_volume(&volume));
         }
+        Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! An engine and a supervisor in memory, which behave as Docker and systemd do: for tests, and for trying
 //! a plan without a machine.
 //!
-//! The engine refuses what Docker refuses, derives what Docker derives, and answers what Docker's inspect
-//! decodes to. Its clock moves a second with each write and with nothing else; what programs do by
-//! themselves (become healthy, end, crash in a loop) follows tokio's clock, so that a paused one works.
+//! The engine refuses what Docker refuses, and what only Podman does: to remove a container that others have
+//! joined. It derives what Docker derives, and answers what Docker's inspect decodes to. Its clock moves a
+//! second with each write and with nothing else; what programs do by themselves (become healthy, end, crash in a
+//! loop) follows tokio's clock, so that a paused one works.
 //!
 //! ```
 //! use kolla_container_core::memory::{Behaviour, ImageTemplate, MemoryEngine};
@@ -98,6 +99,15 @@ impl MemoryEngine {
     pub fn without(mut self, feature: &str, reason: &str) -> Self {
         let facts = Arc::make_mut(&mut self.facts);
         facts.features = std::mem::take(&mut facts.features).without(feature, reason);
+        self
+    }
+
+    /// One that does not report `fields` of the containers that it has.
+    ///
+    /// Handles cloned before report them.
+    pub fn not_reporting(mut self, fields: &[&str]) -> Self {
+        let facts = Arc::make_mut(&mut self.facts);
+        facts.features = std::mem::take(&mut facts.features).unreporting(fields);
         self
     }
 

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::container::Container;
+use super::create::without;
 use super::lifecycle::Stop;
 use super::world::{Answer, Effect, Then, World, no_such_container};
 use super::{Journal, MemoryEngine, image};
@@ -103,6 +104,15 @@ impl MemoryEngine {
         }
     }
 
+    /// A container without what this engine does not report of it.
+    fn as_reported(&self, found: Option<ContainerState>) -> Result<Option<ContainerState>> {
+        let Some(mut state) = found else { return Ok(None) };
+        let (reported, _) = without(&state.config, self.facts.features.unreported())
+            .map_err(|refusal| refusal.into_error("inspect container", state.name.as_str()))?;
+        state.config = reported;
+        Ok(Some(state))
+    }
+
     /// What a container has printed so far, in the pieces that are asked for.
     fn printed(&self, id: &ContainerId, options: LogOptions) -> Result<Vec<LogChunk>> {
         let world = self.world();
@@ -163,15 +173,17 @@ impl Runtime for MemoryEngine {
     }
 
     async fn container(&self, name: &ContainerName) -> Result<Option<ContainerState>> {
-        Ok(self
-            .read("container", name.as_str(), |world, now| world.by_name(name).map(|container| container.state(now))))
+        let found =
+            self.read("container", name.as_str(), |world, now| world.by_name(name).map(|found| found.state(now)));
+        self.as_reported(found)
     }
 
     async fn container_by_id(&self, id: &ContainerId) -> Result<Option<ContainerState>> {
         let subject = self.world().subject(id);
-        Ok(self.read("container_by_id", &subject, |world, now| {
+        let found = self.read("container_by_id", &subject, |world, now| {
             world.containers.get(id).map(|container| container.state(now))
-        }))
+        });
+        self.as_reported(found)
     }
 
     async fn containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerSummary>> {
@@ -229,17 +241,11 @@ impl Runtime for MemoryEngine {
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<()> {
-        self.write_on(("remove_container", "remove container"), id, |world, now| {
-            world.remove(id, now);
-            Ok(())
-        })
+        self.write_on(("remove_container", "remove container"), id, |world, now| world.remove(id, now))
     }
 
     async fn discard_container(&self, id: &ContainerId) -> Result<()> {
-        self.write_on(("discard_container", "discard container"), id, |world, now| {
-            world.discard(id, now);
-            Ok(())
-        })
+        self.write_on(("discard_container", "discard container"), id, |world, now| world.discard(id, now))
     }
 
     async fn wait_container(&self, id: &ContainerId) -> Result<ExitStatus> {

@@ -1,5 +1,7 @@
 //! One container: from its goal and what is there to the steps between them.
 
+use std::sync::Arc;
+
 use super::step::{Action, Cause, Steps, Target};
 use super::unit::Unit;
 use super::{ContainerPlan, Context, Effect, Freshness, Goal, Needs, Observation, RunOptions};
@@ -33,11 +35,12 @@ pub(super) fn plan(
     unit.was_stopped = recovery.unit_stopped;
 
     let mut plan = ContainerPlan::new(name.clone());
-    plan.subject = recovery.survivor.as_ref().map(|survivor| survivor.id.clone());
+    let survivor = recovery.survivor.map(Arc::new);
+    plan.survivor.clone_from(&survivor);
     if let Some(spec) = goal.spec() {
         plan.deadlines = spec.deploy.deadlines;
     }
-    let configs = [goal.spec(), recovery.survivor.as_ref().map(|survivor| &survivor.config)];
+    let configs = [goal.spec(), survivor.as_deref().map(|survivor| &survivor.config)];
     let stop_times = configs.into_iter().flatten().filter_map(|config| config.stop_timeout);
     plan.stop_time = stop_times.map(TimeSpan::as_duration).chain([plan.stop_time]).max().unwrap_or_default();
     if !recovery.steps.is_empty() {
@@ -50,9 +53,9 @@ pub(super) fn plan(
         .spec()
         .map(|spec| if unit.is_wanted() { diff::without_engine_restart(spec.clone()) } else { spec.clone() });
     let mut subject = Subject { name, goal, seen, context, unit: &unit, revived: recovery.revived, needs, plan };
-    match (wanted, recovery.survivor) {
-        (Some(wanted), survivor) => subject.towards(&wanted, survivor.as_ref(), forced),
-        (None, survivor) => subject.without_spec(survivor.as_ref()),
+    match wanted {
+        Some(wanted) => subject.towards(&wanted, survivor.as_deref(), forced),
+        None => subject.without_spec(survivor.as_deref()),
     }
     subject.plan
 }

@@ -1,7 +1,9 @@
 //! Who has joined whom: a container that is replaced takes its namespaces with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::together::has_joined;
 use super::{Action, Cause, ContainerPlan, Goal, Goals, Observation, Target, Undo};
 use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerId, ContainerName, ContainerRef};
@@ -10,65 +12,60 @@ use crate::supervisor::Active;
 
 /// Who has joined each container, as far as it was looked at.
 pub(super) struct Joiners<'a> {
-    observed: BTreeMap<ContainerRef, BTreeSet<&'a ContainerName>>,
+    /// The containers that are there once what an interrupted run left behind is cleared away, by whom they joined.
+    joined: BTreeMap<ContainerRef, Vec<Arc<ContainerState>>>,
     seen: &'a Observation,
     others: Option<&'a BTreeMap<ContainerId, BTreeSet<ContainerName>>>,
 }
 
 impl<'a> Joiners<'a> {
-    pub(super) fn of(seen: &'a Observation) -> Self {
-        let mut observed: BTreeMap<ContainerRef, BTreeSet<&ContainerName>> = BTreeMap::new();
-        let states = seen.containers.iter().filter_map(|(name, state)| Some((name, state.as_ref().ok()?.as_ref()?)));
-        for (name, state) in states.filter(|(_, state)| state.status != Status::Removing) {
-            for joined in state.joined.iter().chain(state.config.references()) {
-                observed.entry(joined.clone()).or_default().insert(name);
+    pub(super) fn of(plans: &[ContainerPlan], seen: &'a Observation) -> Self {
+        let survivors: BTreeMap<&ContainerName, Arc<ContainerState>> =
+            plans.iter().filter_map(|plan| Some((&plan.name, Arc::clone(plan.survivor.as_ref()?)))).collect();
+        let rest = seen.containers.keys().filter(|name| !survivors.contains_key(name));
+        let rest: Vec<Arc<ContainerState>> =
+            rest.filter_map(|name| seen.container(name).cloned().map(Arc::new)).collect();
+        let mut joined: BTreeMap<ContainerRef, Vec<Arc<ContainerState>>> = BTreeMap::new();
+        for state in survivors.into_values().chain(rest).filter(|state| state.status != Status::Removing) {
+            let references: BTreeSet<&ContainerRef> = state.joined.iter().chain(state.config.references()).collect();
+            for reference in references {
+                joined.entry(reference.clone()).or_default().push(Arc::clone(&state));
             }
         }
-        Self { observed, seen, others: seen.details.joined_by.as_ref() }
+        Self { joined, seen, others: seen.details.joined_by.as_ref() }
+    }
+
+    /// Those who have joined a container, as far as they were looked at without being asked for.
+    fn observed(&self, name: &ContainerName, id: &ContainerId) -> impl Iterator<Item = &Arc<ContainerState>> {
+        let references = [ContainerRef::Name(name.clone()), ContainerRef::Id(id.clone())];
+        references.into_iter().filter_map(|reference| self.joined.get(&reference)).flatten()
     }
 
     fn joined(&self, name: &ContainerName, id: &ContainerId) -> BTreeSet<ContainerName> {
-        let references = [ContainerRef::Name(name.clone()), ContainerRef::Id(id.clone())];
-        let observed = references.iter().filter_map(|reference| self.observed.get(reference)).flatten().copied();
-        let others = self.others.and_then(|others| others.get(id)).into_iter().flatten();
-        observed.chain(others).filter(|joiner| *joiner != name).cloned().collect()
+        let observed = self.observed(name, id).map(|state| &state.name);
+        observed.chain(self.others(id)).filter(|joiner| *joiner != name).cloned().collect()
     }
 
     /// Whoever has joined a container that ends has to be replaced after it: answers why, for those
-    /// who are not yet. Who is not ours to replace keeps it from ending.
+    /// who are not yet. Who cannot be replaced keeps it from ending.
     pub(super) fn follow(
         &self,
         plans: &mut [ContainerPlan],
         goals: &Goals,
         forced: &BTreeMap<ContainerName, Cause>,
     ) -> BTreeMap<ContainerName, Cause> {
+        while self.refuse(plans, goals) {}
         let mut more = BTreeMap::new();
         let ended: BTreeSet<ContainerName> =
             plans.iter().filter(|plan| plan.ends.is_some()).map(|plan| plan.name.clone()).collect();
-        for plan in plans.iter_mut() {
-            let Some(id) = plan.ends.clone() else { continue };
-            let mut foreign = Vec::new();
-            let mut ours = BTreeMap::new();
-            for joiner in self.joined(&plan.name, &id) {
-                match goals.get(&joiner) {
-                    Some(Goal::Absent { .. }) => {}
-                    Some(goal) if goal.spec().is_some() => {
-                        let is_replaced =
-                            forced.get(&joiner).is_some_and(|cause| !matches!(cause, Cause::JoinedAnew(_)));
-                        if !ended.contains(&joiner) && !is_replaced {
-                            ours.insert(joiner, Cause::Joined(plan.name.clone()));
-                        }
-                    }
-                    _ => foreign.push(joiner),
+        for plan in plans.iter() {
+            let Some(id) = &plan.ends else { continue };
+            for joiner in self.joined(&plan.name, id) {
+                let has_spec = goals.get(&joiner).is_some_and(|goal| goal.spec().is_some());
+                let is_replaced = forced.get(&joiner).is_some_and(|cause| !matches!(cause, Cause::JoinedAnew(_)));
+                if has_spec && !ended.contains(&joiner) && !is_replaced {
+                    more.insert(joiner, Cause::Joined(plan.name.clone()));
                 }
-            }
-            if foreign.is_empty() {
-                more.extend(ours);
-            } else {
-                let names = crate::text::join(&foreign, ", ");
-                let error = Error::new(ErrorKind::Conflict, "replace container", &plan.name)
-                    .because(format!("{names} joined it and would lose it; give a goal for {names} too"));
-                *plan = ContainerPlan::refused(plan.name.clone(), error);
             }
         }
         for plan in plans.iter().filter(|plan| plan.ends.is_none()) {
@@ -85,21 +82,72 @@ impl<'a> Joiners<'a> {
         more
     }
 
+    /// Refuses the plans of containers that somebody has joined who is not replaced or removed too; answers whether
+    /// there were any.
+    fn refuse(&self, plans: &mut [ContainerPlan], goals: &Goals) -> bool {
+        let is_ours = |goal: &Goal| matches!(goal, Goal::Absent { .. }) || goal.spec().is_some();
+        let refused: Vec<ContainerName> =
+            plans.iter().filter(|plan| plan.refused.is_some()).map(|plan| plan.name.clone()).collect();
+        let mut any = false;
+        for plan in plans.iter_mut().filter(|plan| plan.lost().next().is_some()) {
+            let joined = plan.ends.iter().flat_map(|id| self.joined(&plan.name, id));
+            let joined: BTreeSet<ContainerName> =
+                joined.chain(plan.lost().flat_map(|id| self.others(id)).cloned()).collect();
+            let foreign = joined.iter().filter(|joiner| !goals.get(joiner).is_some_and(is_ours));
+            let foreign = crate::text::join(foreign, ", ");
+            let stuck = refused.iter().filter(|joiner| has_joined(joiner, self.seen).contains(&plan.name));
+            let stuck = crate::text::join(stuck, ", ");
+            let reason = match (foreign.is_empty(), stuck.is_empty()) {
+                (false, _) => format!("{foreign} joined it and would lose it; give a goal for {foreign} too"),
+                (true, false) => format!("{stuck} joined it and would lose it, and may not be touched"),
+                (true, true) => continue,
+            };
+            let error = Error::new(ErrorKind::Conflict, "replace container", &plan.name).because(reason);
+            *plan = ContainerPlan::refused(plan.name.clone(), error);
+            any = true;
+        }
+        any
+    }
+
+    /// Those who have joined a container and are no goals, as far as they were looked for.
+    fn others(&self, id: &ContainerId) -> impl Iterator<Item = &'a ContainerName> {
+        self.others.and_then(|others| others.get(id)).into_iter().flatten()
+    }
+
     /// Those that are up in namespaces of a container, and lose them when it is started anew.
-    fn up_in_namespaces(&self, name: &ContainerName, id: &ContainerId) -> Vec<&'a ContainerState> {
+    fn up_in_namespaces(&self, name: &ContainerName, id: &ContainerId) -> Vec<&ContainerState> {
         let is_it = |joined: &ContainerRef| match joined {
             ContainerRef::Name(joined) => joined == name,
             ContainerRef::Id(joined) => joined == id,
         };
-        let states = self.seen.containers.values().filter_map(|state| state.as_ref().ok()?.as_ref());
-        states.filter(|state| state.status.is_up() && state.config.joined_namespaces().any(is_it)).collect()
+        let loses = |state: &&Arc<ContainerState>| state.status.is_up() && state.config.joined_namespaces().any(is_it);
+        let found: BTreeMap<&ContainerName, &ContainerState> =
+            self.observed(name, id).filter(loses).map(|state| (&state.name, state.as_ref())).collect();
+        found.into_values().collect()
+    }
+
+    /// Adds those that are up in namespaces of a container, and those in theirs: each before those that it has joined.
+    fn add_above<'s>(
+        &'s self,
+        name: &ContainerName,
+        id: &ContainerId,
+        visited: &mut BTreeSet<ContainerId>,
+        found: &mut Vec<&'s ContainerState>,
+    ) {
+        for joiner in self.up_in_namespaces(name, id) {
+            if visited.insert(joiner.id.clone()) {
+                self.add_above(&joiner.name, &joiner.id, visited, found);
+                found.push(joiner);
+            }
+        }
     }
 
     /// A container that is put back is started anew: who has joined it, and was not replaced yet, is restarted then.
     pub(super) fn revive(&self, plans: &mut [ContainerPlan]) {
         for plan in plans {
             let Some(id) = plan.ends.clone() else { continue };
-            let joiners = self.up_in_namespaces(&plan.name, &id);
+            let mut joiners = Vec::new();
+            self.add_above(&plan.name, &id, &mut BTreeSet::from([id.clone()]), &mut joiners);
             let starts = |action: &Action| match action {
                 Action::Start { target: Target::Existing(started) } => *started == id,
                 Action::StartUnit { name } => *name == plan.name,
@@ -110,7 +158,7 @@ impl<'a> Joiners<'a> {
                 _ => None,
             });
             if let Some(actions) = undos.last() {
-                actions.extend(joiners.into_iter().flat_map(|joiner| self.restart(joiner)));
+                actions.extend(joiners.into_iter().rev().flat_map(|joiner| self.restart(joiner)));
             }
         }
     }
@@ -145,7 +193,7 @@ fn started_anew(plan: &ContainerPlan) -> Option<ContainerId> {
         Action::Start { target: Target::Existing(id) }
         | Action::Restart { target: Target::Existing(id), .. }
         | Action::Revive { target: Target::Existing(id) } => Some(id.clone()),
-        Action::StartUnit { .. } | Action::RestartUnit { .. } => plan.subject.clone(),
+        Action::StartUnit { .. } | Action::RestartUnit { .. } => plan.subject().cloned(),
         _ => None,
     })
 }

@@ -13,10 +13,12 @@ mod recover;
 mod replace;
 mod step;
 mod text;
+mod together;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -31,7 +33,7 @@ use crate::error::Error;
 use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::spec::{ConfigCheck, Deadlines};
-use crate::state::EngineFacts;
+use crate::state::{ContainerState, EngineFacts};
 use crate::supervisor::Supervisor;
 use crate::text::words;
 use crate::violation::Violations;
@@ -122,8 +124,8 @@ impl Plan {
 /// What to do about one container.
 ///
 /// Serialised as an object with `name`, `effect`, `changes` (`field`, `entries` with `key`, `current` and
-/// `desired`, `remedy`), `steps` (`action`, `cause`, `undo`), `notes`, `after`, and `refused` (the
-/// reason) where it may not be touched. Secrets are hidden in all of them.
+/// `desired`, `remedy`), `steps` (`action`, `cause`, `undo`), `notes`, `after`, `together`, and `refused`
+/// (the reason) where it may not be touched. Secrets are hidden in all of them.
 #[derive(Clone, Debug)]
 pub struct ContainerPlan {
     /// Its name.
@@ -138,16 +140,21 @@ pub struct ContainerPlan {
     pub notes: Vec<String>,
     /// The containers of the same plan that are dealt with before.
     pub after: BTreeSet<ContainerName>,
+    /// The containers of the same plan that are replaced together with it or not at all: the old ones are removed
+    /// when all new ones are well, and when one fails, all are put back.
+    pub together: BTreeSet<ContainerName>,
     /// Why it may not be touched. The others of the plan may.
     pub refused: Option<Error>,
     /// How long each kind of step may take.
     pub deadlines: Deadlines,
     /// How long the containers that it stops may take to stop.
     pub(crate) stop_time: Duration,
-    /// The existing container that it is about.
-    pub(crate) subject: Option<ContainerId>,
+    /// The existing container that it is about, once what an interrupted run left behind is cleared away.
+    pub(crate) survivor: Option<Arc<ContainerState>>,
     /// The existing container that is replaced or removed.
     pub(crate) ends: Option<ContainerId>,
+    /// Those of `together` that the existing container, or what is left of it, has joined.
+    pub(crate) joined: BTreeSet<ContainerName>,
     /// What would be asked in the running container if nothing else is to do.
     pub(crate) config_check: Option<(ContainerId, ConfigCheck)>,
 }
@@ -161,17 +168,36 @@ impl ContainerPlan {
             steps: Vec::new(),
             notes: Vec::new(),
             after: BTreeSet::new(),
+            together: BTreeSet::new(),
             refused: None,
             deadlines: Deadlines::default(),
             stop_time: Duration::from_secs(10),
-            subject: None,
+            survivor: None,
             ends: None,
+            joined: BTreeSet::new(),
             config_check: None,
         }
     }
 
     fn refused(name: ContainerName, error: Error) -> Self {
         Self { refused: Some(error), ..Self::new(name) }
+    }
+
+    /// The id of the existing container that it is about.
+    pub(crate) fn subject(&self) -> Option<&ContainerId> {
+        self.survivor.as_ref().map(|survivor| &survivor.id)
+    }
+
+    /// The existing containers that are not there any more afterwards.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = &ContainerId> {
+        let removed = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Remove { target: Target::Existing(id), .. } | Action::Discard { target: Target::Existing(id) } => {
+                Some(id)
+            }
+            _ => None,
+        });
+        let ends = self.ends.iter();
+        ends.chain(removed.filter(|id| self.ends.as_ref() != Some(*id)))
     }
 
     /// Whether nothing is to do, and nothing is refused.
@@ -218,6 +244,7 @@ impl PartialEq for ContainerPlan {
             && self.steps == other.steps
             && self.notes == other.notes
             && self.after == other.after
+            && self.together == other.together
             && refusal(self) == refusal(other)
     }
 }
@@ -230,7 +257,6 @@ impl PartialEq for ContainerPlan {
 /// All violations of all goals at once, by container and field; then nothing may be touched.
 pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<(Plan, Needs), Violations> {
     check::check(goals, seen, context).into_result()?;
-    let joiners = Joiners::of(seen);
     let mut forced: BTreeMap<ContainerName, Cause> = BTreeMap::new();
     loop {
         let mut needs = Needs::default();
@@ -238,12 +264,14 @@ pub fn plan(goals: &Goals, seen: &Observation, context: &Context<'_>) -> Result<
             .iter()
             .map(|(name, goal)| container::plan(name, goal, seen, context, forced.get(name), &mut needs))
             .collect();
-        needs.joined_by = seen.details.joined_by.is_none() && plans.iter().any(|plan| plan.ends.is_some());
+        needs.joined_by = seen.details.joined_by.is_none() && plans.iter().any(|plan| plan.lost().next().is_some());
+        let joiners = Joiners::of(&plans, seen);
         let more = joiners.follow(&mut plans, goals, &forced);
         if more.is_empty() {
             joiners.revive(&mut plans);
             joiners.note_unread(&mut plans);
             order::order(&mut plans, goals, seen);
+            together::together(&mut plans, seen);
             make_volumes_once(&mut plans);
             return Ok((Plan { containers: plans }, needs));
         }

@@ -89,7 +89,7 @@ pub struct Leftovers {
     pub next: Option<ContainerState>,
     /// The container `<name>.previous`.
     pub previous: Option<ContainerState>,
-    /// Whether the new container, in place already, passes verification.
+    /// Whether the new container, in place already, passes verification, and nobody needs the old one any more.
     pub verified: bool,
     /// Whether the container that `<name>.next` was to replace is gone.
     pub replaced_is_gone: bool,

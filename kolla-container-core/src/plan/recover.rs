@@ -12,6 +12,9 @@
 //! | labelled, verifies | none | id = replaces of name | remove previous |
 //! | labelled, does not verify | none | id = replaces of name | name to next, previous to name, start, remove next |
 //! | anything else | | | a conflict: nothing is touched |
+//!
+//! Of containers that were replaced together, all or none verify in this sense: those are put back whose
+//! old one is still needed by another (`reconcile/unfinished.rs`).
 
 use super::step::{Action, Cause, Steps, Target};
 use super::unit::Unit;

@@ -87,6 +87,9 @@ impl fmt::Display for ContainerPlan {
         if !self.steps.is_empty() {
             writeln!(f, "    steps: {}", self.outline().join(", "))?;
         }
+        if !self.together.is_empty() {
+            writeln!(f, "    together with {}, or not at all", crate::text::join(&self.together, ", "))?;
+        }
         for note in &self.notes {
             writeln!(f, "    note: {note}")?;
         }
@@ -132,7 +135,7 @@ impl ContainerPlan {
         let replaces = self.effect == Effect::Replaced;
         let who = |target: &Target| match target {
             Target::New if replaces => " the new one".to_owned(),
-            Target::Existing(id) if self.subject.as_ref() != Some(id) => format!(" container {}", id.short()),
+            Target::Existing(id) if self.subject() != Some(id) => format!(" container {}", id.short()),
             Target::Existing(_) if replaces => " the old one".to_owned(),
             Target::New | Target::Existing(_) => String::new(),
         };
@@ -175,6 +178,7 @@ impl Serialize for ContainerPlan {
         plan.serialize_field("steps", &self.steps)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("after", &self.after)?;
+        plan.serialize_field("together", &self.together)?;
         plan.serialize_field("refused", &self.refused.as_ref().map(crate::error::Error::report))?;
         plan.end()
     }

@@ -2,6 +2,7 @@
 
 mod lock;
 mod observe;
+mod unfinished;
 
 use std::sync::Arc;
 

@@ -144,6 +144,10 @@ async fn look_at_leftovers(
             }
         }
     }
+    if seen.leftovers.values().any(|leftovers| leftovers.previous.is_some()) {
+        look_for_joiners(seen, reconciler).await?;
+        super::unfinished::put_back_together(seen);
+    }
     Ok(())
 }
 
@@ -332,10 +336,15 @@ pub(super) async fn details(needs: &Needs, seen: &mut Observation, reconciler: &
     seen.details.volumes.extend(volumes.into_iter().collect::<Result<Vec<_>>>()?);
     seen.details.networks.extend(networks.into_iter().collect::<Result<Vec<_>>>()?);
     if needs.joined_by {
-        let mut unread = Vec::new();
-        seen.details.joined_by = Some(joined_by(seen, &mut unread, reconciler).await?);
-        seen.details.unread = unread;
+        look_for_joiners(seen, reconciler).await?;
     }
+    Ok(())
+}
+
+async fn look_for_joiners(seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
+    let mut unread = Vec::new();
+    seen.details.joined_by = Some(joined_by(seen, &mut unread, reconciler).await?);
+    seen.details.unread = unread;
     Ok(())
 }
 
@@ -348,10 +357,10 @@ async fn joined_by(
     let runtime = reconciler.runtime.as_ref();
     let all = runtime.containers(&ContainerFilter::default()).await?;
     let ids: BTreeMap<&ContainerName, &ContainerId> = all.iter().map(|summary| (&summary.name, &summary.id)).collect();
-    // What is left of an interrupted run is not in anybody's way.
-    let others = all
-        .iter()
-        .filter(|summary| !seen.containers.contains_key(&summary.name) && summary.name.reserved_suffix().is_none());
+    // What is left of an interrupted run is in the way, too.
+    let others = all.iter().filter(|summary| {
+        !seen.containers.contains_key(&summary.name) && !seen.leftovers.contains_key(&summary.name.stem())
+    });
     let looks = each(others, reconciler.jobs, async |summary| runtime.container_by_id(&summary.id).await);
     let mut joined_by: BTreeMap<ContainerId, BTreeSet<ContainerName>> = BTreeMap::new();
     let mut states = Vec::new();
@@ -370,7 +379,7 @@ async fn joined_by(
                 ContainerRef::Name(name) => ids.get(name).copied(),
             };
             if let Some(id) = id {
-                joined_by.entry(id.clone()).or_default().insert(state.name.clone());
+                joined_by.entry(id.clone()).or_default().insert(state.name.stem());
             }
         }
     }

@@ -43,6 +43,11 @@ impl Capability {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it stands for all of them.
+    pub fn is_all(&self) -> bool {
+        self.0 == "ALL"
+    }
 }
 
 impl fmt::Display for Capability {

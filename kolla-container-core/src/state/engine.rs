@@ -1,9 +1,10 @@
 //! What is known of an engine: version, host, what it can do and what it does by default.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use super::additions::Additions;
 use crate::spec::ContainerSpec;
 use crate::text::{ParseError, debug_as_text, text_serde, words};
 
@@ -71,6 +72,8 @@ pub struct EngineFacts {
     pub features: Features,
     /// What it gives to each field that nobody states; `None` is "cannot be known".
     pub defaults: ContainerSpec,
+    /// What it adds by itself to what is stated.
+    pub additions: Additions,
 }
 
 /// The machine that an engine runs on.
@@ -93,10 +96,11 @@ pub struct HostFacts {
 pub struct Features {
     refused: BTreeMap<String, String>,
     updated: Vec<String>,
+    unreported: BTreeSet<String>,
 }
 
 impl Features {
-    /// All fields, none of which can be changed in place.
+    /// All fields, each of which is reported, and none of which can be changed in place.
     pub fn all() -> Self {
         Self::default()
     }
@@ -113,6 +117,22 @@ impl Features {
         self
     }
 
+    /// Without a word from the engine on `fields` of a container that is there.
+    ///
+    /// What we state of them is recorded when we make a container, and compared by that record: see
+    /// [`Applied`](super::Applied).
+    ///
+    /// ```
+    /// use kolla_container_core::state::Features;
+    ///
+    /// let features = Features::all().unreporting(&["resources.sysctls"]);
+    /// assert!(!features.is_reported("resources.sysctls") && features.is_reported("resources.memory"));
+    /// ```
+    pub fn unreporting(mut self, fields: &[&str]) -> Self {
+        self.unreported.extend(fields.iter().map(|field| (*field).to_owned()));
+        self
+    }
+
     /// Why the engine cannot do `feature`; `None` when it can.
     pub fn refusal(&self, feature: &str) -> Option<&str> {
         self.refused.get(feature).map(String::as_str)
@@ -121,6 +141,16 @@ impl Features {
     /// Whether the field at `path` can be changed while a container runs.
     pub fn can_update(&self, path: &str) -> bool {
         self.updated.iter().any(|field| field == path)
+    }
+
+    /// Whether the engine says what the field at `path` of a container is.
+    pub fn is_reported(&self, path: &str) -> bool {
+        !self.unreported.contains(path)
+    }
+
+    /// The fields that it does not report.
+    pub fn unreported(&self) -> impl Iterator<Item = &str> {
+        self.unreported.iter().map(String::as_str)
     }
 
     /// Everything that it cannot do, with the reasons.

@@ -2,6 +2,8 @@
 //!
 //! The configuration of an observed container is a [`ContainerSpec`] in the same normal form as a wanted one.
 
+mod additions;
+mod applied;
 mod engine;
 mod image;
 mod network;
@@ -12,6 +14,8 @@ mod volume;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use self::additions::{Additions, CapabilitySets};
+pub use self::applied::{Applied, Recorded};
 pub use self::engine::{ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
 pub use self::image::{ImageState, PullProgress};
 pub use self::network::{NetworkState, NetworkToCreate};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Applied;
 use crate::name::ContainerId;
 use crate::spec::{ContainerSpec, LABEL_NAMESPACE, RestartPolicy, TextMap};
 use crate::timestamp::Timestamp;
@@ -10,6 +11,7 @@ const REPLACES: &str = "replaces";
 const UNTIL: &str = "until";
 const RESTART: &str = "restart";
 const SECRETS: &str = "secrets";
+const APPLIED: &str = "applied";
 
 /// What the labels below `io.kolla-container.` say; backends take them out of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,9 @@ pub struct Owner {
     pub restart: Option<RestartPolicy>,
     /// The variables whose values were declared secret (`io.kolla-container.secrets`).
     pub secrets: BTreeSet<String>,
+    /// What was stated of the fields that its engine does not report (`io.kolla-container.applied`). Every
+    /// container that a plan of ours made has it.
+    pub applied: Option<Applied>,
     /// Labels of ours that this version does not know, without the namespace.
     pub others: BTreeMap<String, String>,
 }
@@ -41,6 +46,7 @@ impl Owner {
                     owner.secrets.extend(value.split(',').map(str::to_owned));
                     true
                 }
+                APPLIED => value.parse().map(|applied| owner.applied = Some(applied)).is_ok(),
                 _ => false,
             };
             if !known {
@@ -57,12 +63,14 @@ impl Owner {
         let until = self.until.map(|moment| (UNTIL.to_owned(), moment.to_string()));
         let restart = self.restart.map(|policy| (RESTART.to_owned(), policy.to_string()));
         let secrets = (!self.secrets.is_empty()).then(|| (SECRETS.to_owned(), crate::text::join(&self.secrets, ",")));
+        let applied = self.applied.as_ref().map(|applied| (APPLIED.to_owned(), applied.to_string()));
         let others = self.others.iter().map(|(key, value)| (key.clone(), value.clone()));
         replaces
             .into_iter()
             .chain(until)
             .chain(restart)
             .chain(secrets)
+            .chain(applied)
             .chain(others)
             .map(|(key, value)| (format!("{LABEL_NAMESPACE}{key}"), value))
             .collect()
@@ -90,6 +98,7 @@ mod tests {
             until: Some("2026-11-21T03:27:37Z".parse().unwrap()),
             restart: Some(RestartPolicy::OnFailure(Some(3))),
             secrets: BTreeSet::from(["A".to_owned(), "B".to_owned()]),
+            applied: Some("v1 logging.options=-".parse().unwrap()),
             others: BTreeMap::from([("later".to_owned(), "x".to_owned())]),
         };
         let mut labels = owner.labels();
@@ -99,5 +108,15 @@ mod tests {
 
         assert_eq!(read, owner);
         assert_eq!(labels.into_keys().collect::<Vec<_>>(), ["io.kolla-containers"]);
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_kept_and_not_read() {
+        let later = BTreeMap::from([("io.kolla-container.applied".to_owned(), "v2 anything=at all".to_owned())]);
+
+        let owner = Owner::take_from(&mut later.clone());
+
+        assert_eq!(owner.applied, None);
+        assert_eq!(owner.labels(), later);
     }
 }

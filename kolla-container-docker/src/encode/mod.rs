@@ -228,7 +228,10 @@ fn encode_security(security: &Security, host: &mut HostConfig) {
 fn encode_logging(logging: &Logging, host: &mut HostConfig) {
     let Logging { driver, options } = logging;
     if driver.is_some() || options.is_some() {
-        host.log_config = Some(HostConfigLogConfig { typ: driver.clone(), config: options.as_ref().map(text_map) });
+        // Podman's name for the same.
+        let driver =
+            driver.as_ref().map(|driver| if driver == "k8s-file" { "json-file".to_owned() } else { driver.clone() });
+        host.log_config = Some(HostConfigLogConfig { typ: driver, config: options.as_ref().map(text_map) });
     }
 }
 

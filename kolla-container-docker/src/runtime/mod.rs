@@ -19,6 +19,7 @@ use bollard::query_parameters::{
 };
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use kolla_container_core::diff::discarded;
 use kolla_container_core::spec::{Endpoint, Platform, Signal};
 use kolla_container_core::state::{
     ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
@@ -230,7 +231,7 @@ impl Runtime for Docker {
         let body = encode::update(update).map_err(|wrong| asked.error(ErrorKind::Rejected).caused_by(wrong))?;
         self.client.update_container(id.as_str(), body).await.map_err(|failure| asked.failed(&failure))?;
         let updated = self.inspect(&asked, id.as_str()).await?;
-        Ok(updated.map(|updated| warning::discarded(update, &updated, &self.facts)).unwrap_or_default())
+        Ok(updated.map(|updated| discarded(update, &updated, &self.facts)).unwrap_or_default())
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<()> {

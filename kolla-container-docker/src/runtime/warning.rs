@@ -1,21 +1,6 @@
 //! What Docker did not do as asked.
 
-use kolla_container_core::ContainerSpec;
-use kolla_container_core::diff::{Comparison, Remedy, Surroundings, diff};
-use kolla_container_core::state::{ContainerState, ContainerUpdate, EngineFacts, Warning};
-
-/// What an update asked for, and is not there. That an update takes no limit away is known without looking.
-pub(super) fn discarded(update: &ContainerUpdate, updated: &ContainerState, engine: &EngineFacts) -> Vec<Warning> {
-    let ContainerUpdate { resources, restart } = update.clone();
-    let wanted = ContainerSpec { resources, restart, ..ContainerSpec::default() };
-    let comparison = Comparison::stated();
-    let around = Surroundings { image: None, wanted_image: None, engine, comparison: &comparison };
-    let differing = diff(&wanted, updated, &around).changes.into_iter();
-    let differing = differing.filter(|change| change.remedy == Remedy::Update);
-    differing
-        .map(|change| Warning { message: format!("the engine did not change {change}"), field: Some(change.field) })
-        .collect()
-}
+use kolla_container_core::state::Warning;
 
 /// What Docker did not do as asked, with the field that it is about.
 pub(super) fn read(message: String) -> Warning {

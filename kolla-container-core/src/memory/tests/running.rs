@@ -120,9 +120,20 @@ async fn a_container_cannot_start_without_the_one_it_has_joined() {
     engine.start_container(&db).await.unwrap();
     assert!(engine.start_container(&id).await.is_ok());
     engine.stop_container(&id, None).await.unwrap();
-    engine.remove_container(&db).await.unwrap();
-    run(&engine, "db", &app()).await;
+    engine.stop_container(&db, None).await.unwrap();
     assert_eq!(kind(engine.start_container(&id).await), ErrorKind::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_another_has_joined_stays_until_that_is_gone() {
+    let engine = plain();
+    let db = create(&engine, "db", &app()).await;
+    let id = create(&engine, "a", &app().with_network_mode("container:db".parse().unwrap())).await;
+
+    assert_eq!(kind(engine.remove_container(&db).await), ErrorKind::Conflict);
+    assert_eq!(kind(engine.discard_container(&db).await), ErrorKind::Conflict);
+    engine.remove_container(&id).await.unwrap();
+    engine.remove_container(&db).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
