@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use kolla_container_core::layer::{Fault, Layered};
-use kolla_container_core::spec::Command;
+use kolla_container_core::spec::{Command, Mount, Mounts};
 use kolla_container_core::state::{
     ContainerFilter, ContainerState, Exec, Features, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
     VolumeToCreate,
@@ -176,6 +176,20 @@ impl Harness {
         found.unwrap_or_else(|| panic!("there is no container {}", id.short()))
     }
 
+    /// What a container has mounted, without the options that the engine adds by itself.
+    pub fn mounts(&self, state: &ContainerState) -> Option<Mounts> {
+        let added = &self.runtime.engine().additions.mount_options;
+        let mut mounts = state.config.mounts.clone()?;
+        for mount in mounts.0.values_mut() {
+            match mount {
+                Mount::Bind(bind) => bind.flags.retain(|flag| !added.contains(&flag.to_string())),
+                Mount::Volume(volume) => volume.flags.retain(|flag| !added.contains(&flag.to_string())),
+                Mount::Tmpfs(_) | Mount::Devpts => {}
+            }
+        }
+        Some(mounts)
+    }
+
     /// The image of that name; it must be there.
     pub async fn see_image(&self, name: &ImageRef) -> ImageState {
         self.runtime.image(name).await.unwrap().unwrap_or_else(|| panic!("there is no image {name}"))
@@ -190,15 +204,6 @@ impl Harness {
                 return state;
             }
             assert!(begun.elapsed() < PATIENCE, "it did not come to the wanted state: {state:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Waits until a container is not there; fails when that takes too long.
-    pub async fn wait_until_gone(&self, id: &ContainerId) {
-        let begun = Instant::now();
-        while let Some(state) = self.runtime.container_by_id(id).await.unwrap() {
-            assert!(begun.elapsed() < PATIENCE, "it is still there: {state:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -24,14 +24,17 @@
 )]
 
 pub mod cases;
+pub mod command_line;
 mod harness;
 mod images;
 mod live;
 pub mod matrix;
 pub mod memory;
 mod runner;
+pub mod stories;
 mod tally;
 
+pub use command_line::CommandLine;
 pub use harness::{Harness, Kind};
 pub use images::{Images, Program};
 pub use live::{Connecting, Live};

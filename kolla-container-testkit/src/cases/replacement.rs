@@ -38,7 +38,9 @@ cases! { "replacement";
     start_first_starts_the_new_one_before_the_old_one_stops;
     start_first_never_stops_the_old_one_when_the_new_one_fails;
     start_first_is_not_done_with_fixed_ports_and_says_so;
-    a_joined_container_takes_those_along_that_have_joined_it;
+    a_joined_container_takes_those_along_that_have_joined_it_and_goes_last;
+    a_joined_container_is_put_back_with_those_that_have_joined_it;
+    what_is_left_of_joined_containers_is_made_good;
     a_joined_container_is_not_replaced_alone;
     a_joined_container_is_not_removed_alone;
     who_has_joined_a_container_that_is_put_back_is_restarted_with_it;
@@ -413,18 +415,66 @@ fn joined_to(h: &Harness, base: Goal) -> Goals {
     [(h.name("base"), base), (h.name("joiner"), Goal::running(joining))].into_iter().collect()
 }
 
-async fn a_joined_container_takes_those_along_that_have_joined_it(h: &Harness) {
-    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
-    let before = (h.see(&h.name("base")).await.id, h.see(&h.name("joiner")).await.id);
+async fn ids_of_joined(h: &Harness) -> [ContainerId; 2] {
+    [h.see(&h.name("base")).await.id, h.see(&h.name("joiner")).await.id]
+}
 
-    let report = h.reconciler().reconcile(&joined(h, 2)).await.unwrap();
-
-    assert!(report.is_success(), "{report}");
+/// That both run, with nothing beside them and nothing left to do.
+async fn assert_joined(h: &Harness, number: u32) {
     let (base, joiner) = (h.see(&h.name("base")).await, h.see(&h.name("joiner")).await);
-    assert!(base.id != before.0 && joiner.id != before.1);
     assert_eq!((base.status, joiner.status), (Status::Running, Status::Running));
     assert_eq!(h.containers().await, ["base", "joiner"]);
-    assert!(h.reconciler().plan(&joined(h, 2)).await.unwrap().is_empty());
+    let plan = h.reconciler().plan(&joined(h, number)).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+}
+
+async fn a_joined_container_takes_those_along_that_have_joined_it_and_goes_last(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let before = ids_of_joined(h).await;
+    let (reconciler, tally) = h.watched();
+
+    let report = reconciler.reconcile(&joined(h, 2)).await.unwrap();
+
+    assert!(report.is_success(), "{report}");
+    let after = ids_of_joined(h).await;
+    assert!(before.iter().all(|id| !after.contains(id)), "{report}");
+    // Some engines refuse to remove the old base while the old joiner is there.
+    assert!(tally.writes().ends_with(&["start_container", "remove_container", "remove_container"]), "{tally:?}");
+    assert_joined(h, 2).await;
+}
+
+async fn a_joined_container_is_put_back_with_those_that_have_joined_it(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let before = ids_of_joined(h).await;
+    let network = json!({"mode": format!("container:{}", h.name("base"))});
+    let failing = h.spec(json!({"image": h.images().exits.to_string(), "network": network}));
+    let goals: Goals =
+        [(h.name("base"), running(h, 2)), (h.name("joiner"), Goal::running(failing))].into_iter().collect();
+
+    let report = h.reconciler().reconcile(&goals).await.unwrap();
+
+    for (_, failure) in report.failures() {
+        assert!(matches!(failure.undone, Undone::Completely), "{failure}");
+    }
+    assert_eq!(report.failures().count(), 2, "{report}");
+    assert!(!report.is_changed(), "{report}");
+    assert_eq!(ids_of_joined(h).await, before);
+    assert_joined(h, 1).await;
+}
+
+async fn what_is_left_of_joined_containers_is_made_good(h: &Harness) {
+    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
+    let cuts = [("create_container", 2), ("start_container", 2), ("remove_container", 1), ("remove_container", 2)];
+    for (number, (method, nth)) in (2..).zip(cuts) {
+        let (reconciler, fault) = h.faulty(Fault::cut_nth(nth).on(method));
+        drop(reconciler.reconcile(&joined(h, number)).await);
+        assert!(fault.is_cut(), "call {nth} of {method}");
+
+        let report = h.reconciler().taking_over(true).reconcile(&joined(h, number)).await.unwrap();
+
+        assert!(report.is_success(), "cut at call {nth} of {method}: {report}");
+        assert_joined(h, number).await;
+    }
 }
 
 async fn a_joined_container_is_not_replaced_alone(h: &Harness) {

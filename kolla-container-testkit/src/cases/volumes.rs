@@ -164,7 +164,7 @@ async fn one_volume_at_two_targets_is_mounted_twice(h: &Harness) {
 
     assert_eq!(volume_at(h, &id, "/one").await, name);
     assert_eq!(volume_at(h, &id, "/two").await, name);
-    assert_eq!(h.see_id(&id).await.config.mounts, spec.mounts);
+    assert_eq!(h.mounts(&h.see_id(&id).await), spec.mounts);
 }
 
 async fn an_image_that_declares_a_volume_gets_an_anonymous_one(h: &Harness) {
@@ -185,7 +185,7 @@ async fn a_stated_mount_takes_the_place_of_the_volume_of_the_image(h: &Harness) 
 
     assert_eq!(volume_at(h, &id, "/data").await, name);
     assert_eq!(h.see_id(&id).await.anonymous_volumes().count(), 0);
-    assert_eq!(h.see_id(&id).await.config.mounts, spec.mounts);
+    assert_eq!(h.mounts(&h.see_id(&id).await), spec.mounts);
 }
 
 async fn an_anonymous_volume_that_is_mounted_by_its_name_stays_anonymous(h: &Harness) {

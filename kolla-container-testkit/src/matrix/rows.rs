@@ -10,7 +10,7 @@ pub fn rows() -> Vec<Row> {
     let row = Row::new;
     let sleep = |seconds: &str| json!(["sleep", seconds]);
     let furnished = || json!({"image": "{furnished}"});
-    let checked = || json!({"healthcheck": {"test": ["CMD", "true"]}});
+    let checked = || json!({"healthcheck": {"test": "true"}});
     let limited = || json!({"resources": {"memory": "64m"}});
     vec![
         row("image", "another image", json!("{other_image}")).from(json!("{plain}")).back(Back::Impossible),
@@ -61,7 +61,7 @@ pub fn rows() -> Vec<Row> {
         row("mounts", "another source", json!(["/tmp:/kit:ro"])).from(json!(["/etc:/kit:ro"])),
         row("mounts", "another target", json!(["/etc:/kat:ro"])).from(json!(["/etc:/kit:ro"])),
         row("mounts", "another propagation", json!(["/tmp:/kit:rslave"])).from(json!(["/tmp:/kit"])),
-        row("mounts", "relabelled", json!(["/tmp:/kit:z"])).from(json!(["/tmp:/kit"])),
+        row("mounts", "relabelled", json!(["/tmp:/kit:z"])).from(json!(["/tmp:/kit"])).part("mounts.relabel"),
         row(
             "mounts",
             "not recursive",
@@ -85,7 +85,9 @@ pub fn rows() -> Vec<Row> {
         row("volumes_from", "set", json!(["{other}"])),
         row("volumes_from", "made read-only", json!(["{other}:ro"])).from(json!(["{other}"])),
         row("devices", "set", json!(["/dev/null:/dev/kit"])),
-        row("devices", "other permissions", json!(["/dev/null:/dev/kit:r"])).from(json!(["/dev/null:/dev/kit"])),
+        row("devices", "other permissions", json!(["/dev/null:/dev/kit:r"]))
+            .from(json!(["/dev/null:/dev/kit"]))
+            .part("devices.permissions"),
         row("device_cgroup_rules", "set", json!(["c 42:* rmw"])),
         row("device_cgroup_rules", "changed", json!(["c 42:* r", "c 43:1 rwm"])).from(json!(["c 42:* rwm"])),
         row("device_requests", "set", json!([{"driver": "nvidia", "count": -1, "capabilities": [["gpu"]]}]))
@@ -190,7 +192,7 @@ pub fn rows() -> Vec<Row> {
         row("resources.blkio_weight", "taken away", json!(0)).from(json!(200)).back(Back::Same),
         row("resources.pids_limit", "set", json!(100)).updated(),
         row("resources.pids_limit", "raised", json!(200)).from(json!(100)).updated(),
-        row("resources.pids_limit", "taken away", json!("unlimited")).from(json!(100)).back(Back::Same),
+        row("resources.pids_limit", "taken away", json!("unlimited")).from(json!(100)),
         row("resources.shm_size", "set", json!("32m")),
         row("resources.shm_size", "changed", json!("16m")).from(json!("32m")),
         row("resources.ulimits", "set", json!({"nofile": {"soft": 512, "hard": 1024}})),
@@ -223,14 +225,14 @@ pub fn rows() -> Vec<Row> {
         row("restart", "another policy", json!("unless-stopped")).from(json!("always")).updated(),
         row("restart", "fewer retries", json!("on-failure:2")).from(json!("on-failure:5")).updated(),
         row("restart", "switched off", json!("no")).from(json!("always")).updated().back(Back::Same),
-        row("logging.driver", "other", json!("local")),
+        row("logging.driver", "other", json!("local")).needing("logging.driver.local"),
         row("logging.driver", "none", json!("none")),
         row("logging.options", "set", json!({"max-size": "1m"})).with(json!({"logging": {"driver": "json-file"}})),
         row("logging.options", "changed", json!({"max-size": "2m", "max-file": "2"}))
             .from(json!({"max-size": "1m"}))
             .with(json!({"logging": {"driver": "json-file"}})),
         row("runtime", "another one", json!("crun")).needing("runtime.crun"),
-        row("cgroup_parent", "set", json!("kit.slice")),
+        row("cgroup_parent", "set", json!("/kit")),
         row("storage_opt", "set", json!({"size": "10G"})).needing("storage_opt.size"),
         row("auto_remove", "switched on", json!(true)),
         row("auto_remove", "switched off", json!(false)).from(json!(true)).back(Back::Same),

@@ -1,11 +1,11 @@
 //! The 24 real services of kolla-ansible on a real engine: made, left alone, put right.
 //!
-//! Their images are one that does nothing, under their names. Containers and volumes have names of the case, and new
-//! containers are watched for a moment only. Besides, only what the machine cannot do is adapted: see [`on_this_machine`].
+//! Their images are one that does nothing, under their names. Containers, volumes and most folders of the host are the
+//! case's own, and new containers are watched for a moment only. Besides, only what nobody may have so much of is adapted:
+//! see [`lowered`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use kolla_container_core::dialect::kolla::{Host, read_document};
 use kolla_container_core::diff::Comparison;
@@ -13,10 +13,12 @@ use kolla_container_core::plan::Effect;
 use kolla_container_core::spec::{Mount, Mounts, Ulimit};
 use kolla_container_core::state::Status;
 use kolla_container_core::{ContainerName, ContainerSpec, Goal, Goals, ImageRef, Limit, Plan, TimeSpan};
-use kolla_container_testkit::{Harness, cases};
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::{api, changed, sh};
+use super::{by_hand, changed, sh};
+use crate::cases;
+use crate::harness::Harness;
 
 cases! { "services";
     all_are_made_and_then_nothing_is_to_do exclusive;
@@ -26,23 +28,37 @@ cases! { "services";
 
 const SERVICES: &str = include_str!("../../../kolla-container-core/testdata/kolla_services.json");
 
+/// What is mounted of the host itself. The rest is not on every machine, and is not to be made on this one.
+const EVERYWHERE: [&str; 5] = ["/", "/dev", "/dev/shm", "/run", "/sys/fs/cgroup"];
+
+/// Has the check of the configuration say that it is stale, as long as the main program is the one that it is now.
+const STALE: &str = "
+    began='read -r stat </proc/1/stat; set -- $stat; shift 21'
+    eval \"$began\"
+    echo \"$began; [ \\$1 != $1 ]\" >>/usr/local/bin/kolla_set_configs
+";
+
 struct Services<'a> {
     h: &'a Harness,
     specs: BTreeMap<ContainerName, ContainerSpec>,
+    _folder: TempDir,
 }
 
 impl<'a> Services<'a> {
     async fn of(h: &'a Harness) -> Self {
+        let mut document: Value = serde_json::from_str(SERVICES).unwrap();
+        document["common_options"]["container_engine"] = json!(h.runtime().engine().kind.to_string());
         let host = Host { time_zone: "Europe/Berlin".to_owned() };
-        let services = read_document(serde_json::from_str(SERVICES).unwrap(), &host).unwrap();
+        let services = read_document(document, &host).unwrap();
         let images: BTreeSet<&ImageRef> = services.values().filter_map(|spec| spec.image.as_ref()).collect();
         let stub = h.see_image(&"localhost/kit/stub:1".parse().unwrap()).await.id;
         for image in images {
             h.remember_image(image);
             h.runtime().tag_image(&stub, image).await.unwrap();
         }
-        let own = |(name, spec): (ContainerName, _)| (h.name(name.as_str()), own(h, spec));
-        Self { h, specs: services.into_iter().map(own).collect() }
+        let folder = tempfile::tempdir().unwrap();
+        let own = |(name, spec): (ContainerName, _)| (h.name(name.as_str()), own(h, &folder, spec));
+        Self { h, specs: services.into_iter().map(own).collect(), _folder: folder }
     }
 
     /// They run.
@@ -87,42 +103,41 @@ impl<'a> Services<'a> {
     }
 }
 
-/// A service with volumes of the case's own, which is watched for a moment only.
-fn own(h: &Harness, mut spec: ContainerSpec) -> ContainerSpec {
+/// A service with volumes and folders of the case's own, which is watched for a moment only.
+fn own(h: &Harness, folder: &TempDir, mut spec: ContainerSpec) -> ContainerSpec {
     for mount in spec.mounts.iter_mut().flat_map(|Mounts(mounts)| mounts.values_mut()) {
-        if let Mount::Volume(volume) = mount {
-            volume.name = volume.name.take().map(|name| h.volume(name.as_str()));
+        match mount {
+            Mount::Volume(volume) => volume.name = volume.name.take().map(|name| h.volume(name.as_str())),
+            Mount::Bind(bind) if !EVERYWHERE.contains(&bind.source.as_str()) => {
+                bind.source = format!("{}{}", folder.path().display(), bind.source).parse().unwrap();
+            }
+            _ => {}
         }
     }
     spec.deploy.settle = Some(TimeSpan::from_secs(1));
-    on_this_machine(spec)
+    lowered(spec)
 }
 
-/// - A limit on locked memory above that of this process takes a capability that it may not have: it is lowered to
-///   that. A million open files are asked for as they are written: where nobody may have so many, the runtime of the
-///   testbed sets what it can.
-/// - A kernel without configfs has no `/sys/kernel/config` to mount, and nobody can make it: it is its parent then.
-fn on_this_machine(mut spec: ContainerSpec) -> ContainerSpec {
-    let memlock = spec.resources.ulimits.iter_mut().flatten().find(|(name, _)| name.as_str() == "memlock");
-    if let (Some((_, stated)), Some(most)) = (memlock, most_locked_memory()) {
-        let lower = |limit: Limit<u64>| Limit::At(limit.value().map_or(most, |stated| stated.min(most)));
+/// Limits above those of this process take a capability that it may not have: they are lowered to them.
+fn lowered(mut spec: ContainerSpec) -> ContainerSpec {
+    for (name, stated) in spec.resources.ulimits.iter_mut().flatten() {
+        let most = match name.as_str() {
+            "memlock" => most("Max locked memory"),
+            "nofile" => most("Max open files"),
+            _ => None,
+        };
+        let lower = |limit: Limit<u64>| {
+            most.map_or(limit, |most| Limit::At(limit.value().map_or(most, |stated| stated.min(most))))
+        };
         *stated = Ulimit { soft: lower(stated.soft), hard: lower(stated.hard) };
-    }
-    for mount in spec.mounts.iter_mut().flat_map(|Mounts(mounts)| mounts.values_mut()) {
-        if let Mount::Bind(bind) = mount
-            && bind.source.as_str() == "/sys/kernel/config"
-            && !Path::new(bind.source.as_str()).exists()
-        {
-            bind.source = "/sys/kernel".parse().unwrap();
-        }
     }
     spec
 }
 
-/// How much memory a program may lock, where that is limited.
-fn most_locked_memory() -> Option<u64> {
+/// How much of something a program may have, where that is limited.
+fn most(limit: &str) -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix(limit)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().ok()
 }
 
@@ -140,12 +155,15 @@ async fn what_others_did_to_some_is_named_and_put_right(h: &Harness) {
     let services = Services::running(h).await;
     let [limited, remade, stopped, paused] = ["mariadb", "horizon", "etcd", "haproxy"].map(|name| h.name(name));
 
-    let limits = json!({"Memory": 512 << 20, "MemorySwap": -1});
-    api::post(&format!("/containers/{limited}/update"), &limits).await;
-    h.runtime().remove_container(&h.see(&remade).await.id).await.unwrap();
+    // What others change is seen where the engine keeps it.
+    let is_limited = h.runtime().engine().features.can_update("resources.memory");
+    if is_limited {
+        by_hand(h, &["update", "--memory", "512m", "--memory-swap", "-1", limited.as_str()]).await;
+    }
+    by_hand(h, &["rm", "--force", remade.as_str()]).await;
     h.start(&remade, &services.specs[&remade].clone().with_environment([("ENABLE_HEAT", "no")])).await;
-    h.runtime().stop_container(&h.see(&stopped).await.id, None).await.unwrap();
-    h.runtime().pause_container(&h.see(&paused).await.id).await.unwrap();
+    by_hand(h, &["stop", stopped.as_str()]).await;
+    by_hand(h, &["pause", paused.as_str()]).await;
 
     for comparison in [Comparison::strict(), Comparison::kolla()] {
         let plan = h.reconciler().with_comparison(comparison).plan(&services.goals()).await.unwrap();
@@ -153,17 +171,21 @@ async fn what_others_did_to_some_is_named_and_put_right(h: &Harness) {
         let is = |(name, effect, differs): &(&str, Effect, &[&str])| {
             ((*name).to_owned(), *effect, differs.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>())
         };
-        let expected: [(&str, Effect, &[&str]); 4] = [
+        let mut expected: Vec<(&str, Effect, &[&str])> = vec![
             ("etcd", Effect::Started, &[]),
             ("haproxy", Effect::Unpaused, &[]),
             ("horizon", Effect::Replaced, &["environment[ENABLE_HEAT]"]),
-            ("mariadb", Effect::Replaced, &["resources.memory"]),
         ];
+        if is_limited {
+            expected.push(("mariadb", Effect::Replaced, &["resources.memory"]));
+        }
         assert_eq!(named, expected.iter().map(is).collect::<Vec<_>>(), "{plan}");
     }
     let report = h.reconciler().reconcile(&services.goals()).await.unwrap();
     assert!(report.is_success(), "{report}");
-    let counts = [(Effect::Unchanged, 20), (Effect::Started, 1), (Effect::Replaced, 2), (Effect::Unpaused, 1)];
+    let replaced = 1 + usize::from(is_limited);
+    let counts =
+        [(Effect::Unchanged, 22 - replaced), (Effect::Started, 1), (Effect::Replaced, replaced), (Effect::Unpaused, 1)];
     assert_eq!(report.counts(), counts.into());
     services.assert_reached().await;
 }
@@ -180,8 +202,7 @@ async fn one_with_a_stale_configuration_is_restarted_and_the_others_are_left_alo
     let before = h.see(&name).await;
 
     let (fresh, asked) = check().await;
-    // A mark that does not survive a restart.
-    sh(h, &before.id, "echo '[ ! -e /dev/shm/stale ]' >>/usr/local/bin/kolla_set_configs; touch /dev/shm/stale").await;
+    sh(h, &before.id, STALE).await;
     let plan = h.reconciler().checking_config(true).plan(&services.goals()).await.unwrap();
     let (stale, acted) = check().await;
     let (again, _) = check().await;

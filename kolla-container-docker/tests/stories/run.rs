@@ -1,20 +1,17 @@
-//! Containers that others made, that talk to each other, and that have joined one another.
+//! What `docker run` makes: exported as it was asked for, and replaced by its export.
 
-use kolla_container_core::spec::Signal;
-use kolla_container_core::state::{NetworkToCreate, Status};
-use kolla_container_core::{ContainerId, ErrorKind, Goal, Goals, NetworkName};
+use kolla_container_core::state::Status;
+use kolla_container_core::{ContainerId, Goal, NetworkName};
+use kolla_container_testkit::stories::network_with_address;
 use kolla_container_testkit::{Harness, cases};
 use serde_json::{Value, json};
 
-use crate::{api, sh};
+use crate::api;
 
-cases! { "neighbours";
+cases! { "run";
     what_docker_run_made_is_exported_as_it_was_asked_for ["resources.memory_swap", "resources.cpus"];
     what_docker_run_made_is_replaced_by_its_export_and_then_nothing_is_to_do ["resources.memory_swap", "resources.cpus"];
     what_docker_run_made_with_nothing_said_is_exported_as_its_image_and_what_flags_of_the_engine_decide;
-    two_that_talk_by_name_still_do_after_one_is_replaced;
-    one_that_joined_the_network_of_another_talks_to_it_after_both_are_replaced;
-    one_that_others_have_joined_is_refused_with_their_names_when_they_are_no_goals;
 }
 
 /// What `docker run` of Docker 28 sends for many options, with words to be filled in.
@@ -25,16 +22,6 @@ struct Made {
     id: ContainerId,
     network: NetworkName,
     address: String,
-}
-
-/// A network of the case, and an address in it.
-async fn network_with_address(h: &Harness) -> (NetworkName, String) {
-    let name = h.network("net");
-    let middle = format!("10.{}.{}", 200 + h.port() / 256 % 50, h.port() % 256);
-    let subnets = [format!("{middle}.0/24")].into();
-    let network = NetworkToCreate { subnets, ..NetworkToCreate::bridge(name.clone()) };
-    h.runtime().create_network(&network).await.unwrap();
-    (name, format!("{middle}.7"))
 }
 
 async fn docker_run(h: &Harness, body: &Value) -> ContainerId {
@@ -148,101 +135,4 @@ async fn what_docker_run_made_with_nothing_said_is_exported_as_its_image_and_wha
     let decided = json!({"namespaces": {"ipc": "private"}, "resources": {"shm_size": "64m"}, "image": image});
     assert_eq!(serde_json::to_value(&spec).unwrap(), decided);
     h.assert_reached(&h.name("web"), Goal::running(spec)).await;
-}
-
-/// A web server that says `hello`, in its version `version`.
-fn server(h: &Harness, network: &Value, version: u32) -> Goal {
-    Goal::running(h.spec(json!({
-        "command": ["sh", "-c", "echo hello >/tmp/index.html; exec busybox httpd -f -p 80 -h /tmp"],
-        "environment": {"VERSION": version.to_string()},
-        "stop_signal": Signal::KILL,
-        "network": network,
-    })))
-}
-
-fn client(h: &Harness, network: &Value) -> Goal {
-    Goal::running(h.spec(json!({"network": network})))
-}
-
-async fn hears(h: &Harness, server: &str) {
-    let client = h.see(&h.name("client")).await.id;
-    assert_eq!(sh(h, &client, &format!("busybox wget -q -O - http://{server}")).await, "hello\n");
-}
-
-async fn two_that_talk_by_name_still_do_after_one_is_replaced(h: &Harness) {
-    let network = h.make_network("net").await;
-    let (plain, alias) = (
-        json!({"networks": {network.to_string(): {}}}),
-        json!({"networks": {network.to_string(): {"aliases": ["greeter"]}}}),
-    );
-    let goals = |version| -> Goals {
-        [(h.name("client"), client(h, &plain)), (h.name("server"), server(h, &alias, version))].into_iter().collect()
-    };
-    let both = [h.name("server").to_string(), "greeter".to_owned()];
-    let first = h.reconciler().reconcile(&goals(1)).await.unwrap();
-    assert!(first.is_success(), "{first}");
-    let before = (h.see(&h.name("client")).await, h.see(&h.name("server")).await);
-    for name in &both {
-        hears(h, name).await;
-    }
-
-    let second = h.reconciler().reconcile(&goals(2)).await.unwrap();
-
-    assert!(second.is_success(), "{second}");
-    assert_eq!(h.see(&h.name("client")).await, before.0);
-    assert_ne!(h.see(&h.name("server")).await.id, before.1.id);
-    for name in &both {
-        hears(h, name).await;
-    }
-}
-
-/// A server, and a client in its network.
-fn joined(h: &Harness, version: u32) -> Goals {
-    let own = json!({"mode": "none"});
-    let theirs = json!({"mode": format!("container:{}", h.name("server"))});
-    [(h.name("server"), server(h, &own, version)), (h.name("client"), client(h, &theirs))].into_iter().collect()
-}
-
-async fn one_that_joined_the_network_of_another_talks_to_it_after_both_are_replaced(h: &Harness) {
-    let first = h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
-    assert!(first.is_success(), "{first}");
-    let before = h.see(&h.name("client")).await.id;
-    hears(h, "127.0.0.1").await;
-
-    let plan = h.reconciler().plan(&joined(h, 2)).await.unwrap();
-    let second = h.reconciler().apply(&plan).await;
-
-    assert!(second.is_success(), "{second}");
-    assert!(plan.to_string().contains(h.name("server").as_str()), "{plan}");
-    assert_ne!(h.see(&h.name("client")).await.id, before);
-    hears(h, "127.0.0.1").await;
-    assert!(h.reconciler().plan(&joined(h, 2)).await.unwrap().is_empty());
-}
-
-async fn one_that_others_have_joined_is_refused_with_their_names_when_they_are_no_goals(h: &Harness) {
-    h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
-    // Another one that nobody has ever told us of.
-    let mode = format!("container:{}", h.name("server"));
-    docker_run(h, &json!({"Image": h.images().plain.to_string(), "HostConfig": {"NetworkMode": mode}})).await;
-    let names = [h.name("client"), h.name("server"), h.name("web")];
-    let mut before = Vec::new();
-    for name in &names {
-        before.push(h.see(name).await);
-    }
-
-    let alone = h.try_to_reach(&h.name("server"), server(h, &json!({"mode": "none"}), 2)).await;
-    let with_one = h.reconciler().reconcile(&joined(h, 2)).await.unwrap();
-
-    let refusal = |report: &kolla_container_core::Report| {
-        let failure = &report.container(&h.name("server")).unwrap().outcome.as_ref().unwrap_err().error;
-        assert_eq!(failure.kind(), ErrorKind::Conflict);
-        failure.report()
-    };
-    let both = format!("{}, {} joined it", h.name("client"), h.name("web"));
-    assert!(refusal(&alone).contains(&both), "{alone}");
-    assert!(refusal(&with_one).contains(&format!(": {} joined it", h.name("web"))), "{with_one}");
-    for (name, before) in names.iter().zip(before) {
-        assert_eq!(h.see(name).await, before);
-    }
-    hears(h, "127.0.0.1").await;
 }
