@@ -13,13 +13,22 @@ fn folder(test: &str) -> Folder {
 }
 
 #[test]
-fn an_engine_that_is_not_built_yet_says_so() {
-    let folder = folder("not-built");
+fn podman_is_where_its_variable_says_and_what_to_do_is_said_where_it_is_not() {
+    let folder = folder("no-podman");
+    let said = |engine: &str, variable: &str, value: &str| {
+        let mut command = folder.reconcile(&["plan", "--engine", engine, "web.yaml"]);
+        let ran = Ran::of(command.env(variable, value).output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+        ran.err
+    };
 
-    let ran = folder.run(&["plan", "--engine", "podman", "web.yaml"]);
-
-    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
-    assert!(ran.err.contains("podman") && ran.err.contains("not built yet"), "{}", ran.err);
+    let missing = "error: connect to unix:///nowhere: not found: there is no such socket: `systemctl start \
+                   podman.socket` makes it, with --user your own (CONTAINER_HOST names it)\n";
+    let stored = "error: use podman connection node1: not supported: ";
+    for engine in ["auto", "podman"] {
+        assert_eq!(said(engine, "CONTAINER_HOST", "unix:///nowhere"), missing);
+        assert!(said(engine, "CONTAINER_CONNECTION", "node1").starts_with(stored));
+    }
 }
 
 #[test]
@@ -51,40 +60,57 @@ fn a_configured_host_that_does_not_answer_is_an_error_for_every_command() {
 }
 
 /// What the program says where `answer` is all that it gets to hear from its host.
-fn said_to(test: &str, answer: &'static str) -> String {
+fn said_to(engine: &str, test: &str, answer: &'static str) -> String {
     let folder = folder(test);
     let socket = folder.path("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    let engine = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 1024]).unwrap();
-        stream.write_all(answer.as_bytes()).unwrap();
+    // Until the end of the test's process.
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
     });
     let host = format!("unix://{}", socket.display());
 
-    let ran = folder.run(&["apply", "--host", &host, "web.yaml"]);
+    let ran = folder.run(&["apply", "--engine", engine, "--host", &host, "web.yaml"]);
 
-    engine.join().unwrap();
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
     let (before, after) = ran.err.split_once(&host).unwrap();
     assert_eq!(before, "error: connect to ");
     after.strip_suffix(" (--host names it)\n").unwrap().to_owned()
 }
 
-#[test]
-fn whoever_answers_and_is_no_docker_engine_is_an_error() {
-    let podman = said_to("podman", "HTTP/1.1 200 OK\r\nServer: Libpod/5.4.0 (linux)\r\nContent-Length: 2\r\n\r\n{}");
-    let web = said_to("web", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    let mail = said_to("mail", "220 mail.example.org ESMTP\r\n");
-    let nobody = said_to("nobody", "");
+const DOCKER: &str =
+    "HTTP/1.1 200 OK\r\nServer: Docker/20.10.24 (linux)\r\nContent-Length: 22\r\n\r\n{\"Version\":\"20.10.24\"}";
+const PODMAN: &str = "HTTP/1.1 200 OK\r\nServer: Libpod/3.4.0 (linux)\r\nLibpod-Api-Version: 3.4.0\r\n\
+                      Content-Length: 19\r\n\r\n{\"Version\":\"3.4.0\"}";
 
-    assert!(podman.starts_with(": not supported: Podman answers"), "{podman}");
-    assert_eq!(
-        web,
-        ": the answer is not understood: no Docker engine listens there: it answers 404 Not Found to /version"
-    );
-    assert!(mail.contains("does not speak HTTP"), "{mail}");
-    assert!(nobody.contains(": not reachable: "), "{nobody}");
+#[test]
+fn whoever_answers_and_is_not_the_engine_is_an_error() {
+    let web = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let mail = "220 mail.example.org ESMTP\r\n";
+
+    let other = [said_to("docker", "podman", PODMAN), said_to("podman", "docker", DOCKER)];
+    let no_engine = ["docker", "podman", "auto"].map(|engine| said_to(engine, "web", web));
+
+    assert!(other[0].starts_with(": not supported: Podman answers"), "{other:?}");
+    assert!(other[1].starts_with(": not supported: this is not Podman, but Docker"), "{other:?}");
+    let answer = ": the answer is not understood: no Docker engine listens there: it answers 404 Not Found to /version";
+    assert_eq!(no_engine, [answer, &answer.replace("Docker", "Podman"), answer]);
+    for engine in ["docker", "podman", "auto"] {
+        let (mail, nobody) = (said_to(engine, "mail", mail), said_to(engine, "nobody", ""));
+        assert!(mail.contains("does not speak HTTP"), "{engine}: {mail}");
+        assert!(nobody.contains(": not reachable: "), "{engine}: {nobody}");
+    }
+}
+
+#[test]
+fn auto_goes_by_who_answers_at_the_host() {
+    let said = said_to("auto", "old-podman", PODMAN);
+
+    assert!(said.starts_with(": not supported: as Docker: Podman answers"), "{said}");
+    assert!(said.contains("; as Podman: Podman 3.4.0 speaks API 3.4"), "{said}");
 }
 
 #[test]

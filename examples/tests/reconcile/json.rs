@@ -17,7 +17,7 @@ fn a_plan_as_json_has_the_documented_keys() {
     let containers = document["plan"]["containers"].as_array().unwrap();
     assert_eq!(containers.len(), 24);
     for container in containers {
-        assert_eq!(keys(container), ["after", "changes", "effect", "name", "notes", "refused", "steps"]);
+        assert_eq!(keys(container), ["after", "changes", "effect", "name", "notes", "refused", "steps", "together"]);
         assert_eq!(container["effect"], "created");
         for step in container["steps"].as_array().unwrap() {
             assert_eq!(keys(step), ["action", "cause", "undo"]);
@@ -59,7 +59,7 @@ fn an_error_as_json_is_one_document_too() {
     let mistakes = folder.run(&["plan", "--engine", "memory", "--json", "web.yaml"]);
     let usage = folder.run(&["plan", "--json", "--jobs", "many", "web.yaml"]);
     folder.write("web.yaml", "containers: {web: {image: nginx}}\n");
-    let engine = folder.run(&["apply", "--json", "--engine", "podman", "web.yaml"]);
+    let engine = folder.run(&["apply", "--json", "--host", "unix:///nowhere", "web.yaml"]);
 
     for ran in [&mistakes, &usage, &engine] {
         assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
@@ -72,7 +72,7 @@ fn an_error_as_json_is_one_document_too() {
         json!({"file": "web.yaml", "path": "containers[web].imgae", "message": "unknown key, did you mean `image`?"})
     );
     assert_eq!(usage.json()["error"]["kind"], "usage");
-    assert_eq!(engine.json()["error"]["kind"], "unsupported");
+    assert_eq!(engine.json()["error"]["kind"], "not_found");
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reconcile"));
         command.args(arguments).current_dir(&self.0).stdin(Stdio::null());
         let variables = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"];
-        for variable in variables.into_iter().chain(["CONTAINER_HOST", "XDG_RUNTIME_DIR"]) {
+        for variable in variables.into_iter().chain(["CONTAINER_CONNECTION", "CONTAINER_HOST", "XDG_RUNTIME_DIR"]) {
             command.env_remove(variable);
         }
         command.env("DOCKER_CONFIG", self.path("no-configuration"));

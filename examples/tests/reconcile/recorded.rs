@@ -1,4 +1,5 @@
-//! Plans and files made from what Docker said: `recorded/` has the answers of a Docker 20.10, as they were.
+//! Plans and files made from what engines said: `recorded/` has the answers of a Docker 20.10 as they were, and those of a
+//! Podman 4.3 but for the paths of its machine.
 
 use serde_json::{Value, json};
 
@@ -6,6 +7,8 @@ use crate::{Folder, Ran, keys};
 
 const CONTAINERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/containers.json");
 const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/images.json");
+const PODMANS_CONTAINERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/podman/containers.json");
+const PODMANS_IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/podman/images.json");
 const ALL: [&str; 4] = ["shop-db", "shop-job", "shop-metrics", "shop-web"];
 
 fn documents(path: &str) -> Value {
@@ -164,10 +167,9 @@ fn whose_answers_are_recorded_has_to_be_said() {
     folder.write("web.yaml", "containers: {web: {image: nginx}}\n");
 
     for (arguments, why) in [
-        (&["plan", "web.yaml"][..], "say whose answers are recorded: `--engine docker`"),
-        (&["export", "web"], "say whose answers are recorded: `--engine docker`"),
+        (&["plan", "web.yaml"][..], "say whose answers are recorded: `--engine docker` or `--engine podman`"),
+        (&["export", "web"], "say whose answers are recorded: `--engine docker` or `--engine podman`"),
         (&["plan", "web.yaml", "--engine", "memory"], "the engine in memory has no recordings"),
-        (&["plan", "web.yaml", "--engine", "podman"], "recordings of Podman cannot be read yet"),
         (
             &["plan", "web.yaml", "--engine", "docker", "--config-check"],
             "nothing can be asked in a recorded container: leave --config-check out",
@@ -197,4 +199,41 @@ fn mistakes_of_a_recording_are_said_with_their_places() {
         [mistakes("text.json", "number.json"), mistakes(IMAGES, CONTAINERS), mistakes("missing.json", IMAGES)]
             .join("---\n")
     );
+}
+
+#[test]
+fn a_recording_of_podman_is_exported_and_planned_and_what_podman_does_not_tell_is_named() {
+    let folder = Folder::new("recorded-podman");
+    let run = |arguments: &[&str]| {
+        let recorded = ["--engine", "podman", "--recorded", PODMANS_CONTAINERS, "--images", PODMANS_IMAGES];
+        folder.run(&[arguments, &recorded].concat())
+    };
+
+    let exported = run(&["export", "--all"]);
+    folder.write("shop.yaml", &exported.out);
+    let plan = run(&["plan", "shop.yaml"]);
+
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    assert_eq!(
+        exported.err,
+        "warning: shop-db: not in it, for podman does not report it: resources.sysctls; applying the file to this \
+         container would take it away\n"
+    );
+    insta::assert_snapshot!(exported.out);
+    assert_eq!(plan.code, Some(2), "{}", plan.err);
+    assert!(plan.out.contains("resources.sysctls: another value -> not set\n"), "{}", plan.out);
+    assert!(plan.out.ends_with("2 containers: 1 to replace, 1 as they should be.\n"), "{}", plan.out);
+}
+
+#[test]
+fn a_recording_of_the_other_engine_is_a_mistake_that_says_so() {
+    let folder = Folder::new("recorded-other");
+
+    for (containers, whose, engine) in [(CONTAINERS, "docker", "podman"), (PODMANS_CONTAINERS, "podman", "docker")] {
+        let ran = folder.run(&["export", "--all", "--engine", engine, "--recorded", containers]);
+
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+        let wrong = format!("[0]: is a container of {whose}, and --engine says {engine}\n");
+        assert!(ran.err.contains(&wrong), "{}", ran.err);
+    }
 }

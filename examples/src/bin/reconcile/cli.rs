@@ -24,19 +24,22 @@ const ENGINES: &str = "\
 Engines:
   `--engine docker` takes what --host names, else what docker's own command would take: DOCKER_HOST, DOCKER_CONTEXT,
   the current context, the default socket. With TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say.
-  `--engine auto` takes what --host, Docker's environment (as above) or CONTAINER_HOST names, the first of them that
-  names one; else the first of these sockets that is there:
+  `--engine podman` takes what --host names, else what podman's own command would take: CONTAINER_HOST, the socket
+  of this user's engine. Without TLS.
+  `--engine auto` takes whoever answers at --host, else the engine that Docker's environment (as above) or
+  CONTAINER_HOST names, the first of them that names one; else the first of these sockets that is there:
     /var/run/docker.sock, $XDG_RUNTIME_DIR/podman/podman.sock, /run/podman/podman.sock
   One that refuses, or that nobody answers at, is an error: the next one may be the wrong engine. Where there is
-  none at all, `plan` plans on an empty engine in memory, and says so. Podman is not built yet.
+  none at all, `plan` plans on an empty engine in memory, and says so.
   `--engine memory` is an engine in this program, which begins empty and ends with it.";
 
 const RECORDED: &str = "\
 Recorded engines:
-  `plan` and `export` work without a connection on what Docker said elsewhere, or at another time:
+  `plan` and `export` work without a connection on what an engine said elsewhere, or at another time:
     docker inspect web db > containers.json
     docker image inspect nginx:1.27 mariadb:11 > images.json
     reconcile plan web.yaml --engine docker --recorded containers.json --images images.json
+  The same with `podman` instead of `docker`.
   A container that is not recorded is not there. Without its image, what only the image could tell is not compared.";
 
 const CODES: &str = "\
@@ -197,7 +200,7 @@ pub(crate) struct Common {
     #[arg(long, value_enum, default_value_t = Engine::Auto)]
     pub(crate) engine: Engine,
 
-    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST:PORT.
+    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT, and Docker at ssh://USER@HOST:PORT.
     #[arg(long, value_name = "URL")]
     pub(crate) host: Option<Address>,
 
@@ -208,11 +211,11 @@ pub(crate) struct Common {
 
 #[derive(Debug, Args)]
 pub(crate) struct Recorded {
-    /// Ask no engine, but what `docker inspect NAME...` has printed; `-` is the standard input.
+    /// Ask no engine but what `docker inspect NAME` (or podman) has printed; `-` is the standard input.
     #[arg(long = "recorded", value_name = "FILE", conflicts_with = "host")]
     pub(crate) containers: Option<PathBuf>,
 
-    /// The images of the recorded containers: what `docker image inspect NAME...` has printed.
+    /// The images of the recorded containers: what `image inspect NAME...` has printed.
     #[arg(long, value_name = "FILE", requires = "containers")]
     pub(crate) images: Option<PathBuf>,
 }
@@ -239,7 +242,7 @@ pub(crate) enum Engine {
     Auto,
     /// Docker.
     Docker,
-    /// Podman; not built yet.
+    /// Podman.
     Podman,
     /// An engine in memory, which begins empty and ends with the program.
     Memory,

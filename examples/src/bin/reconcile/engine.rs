@@ -2,15 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
 
-use kolla_container_core::layer::{Call, Deadline, Layer, Layered};
-use kolla_container_core::memory::MemoryEngine;
-use kolla_container_core::spec::Deadlines;
 use kolla_container_core::state::EngineKind;
-use kolla_container_core::{Error, ErrorKind, Runtime};
-use kolla_container_docker::{Address, Connection, Docker};
+use kolla_container_core::{Error, ErrorKind};
+use kolla_container_docker::{self as docker, Address};
+use kolla_container_podman as podman;
 
 use crate::cli::Engine;
 
@@ -19,10 +15,18 @@ use crate::cli::Engine;
 pub(crate) enum Choice {
     /// Docker.
     Docker {
-        connection: Connection,
+        connection: docker::Connection,
         /// Who says so.
         by: By,
     },
+    /// Podman.
+    Podman {
+        connection: podman::Connection,
+        /// Who says so.
+        by: By,
+    },
+    /// Docker or Podman: whichever answers at one address.
+    Either { docker: docker::Connection, podman: podman::Connection, by: By },
     /// The engine in memory.
     Memory {
         /// What the user should know.
@@ -35,18 +39,20 @@ pub(crate) enum Choice {
 pub(crate) enum By {
     /// An option, a variable or a file.
     Named(&'static str),
-    /// Nobody: it is the default, and its socket is there.
-    Found,
-    /// Nobody: it is the default.
-    Default,
+    /// Nobody: its socket is there.
+    Found(EngineKind),
+    /// Nobody: it is the default of that engine.
+    Default(EngineKind),
 }
 
 impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(what) => write!(f, "{what} names it"),
-            Self::Found => f.write_str("docker's socket is there; name another engine with --engine or --host"),
-            Self::Default => f.write_str("docker's default; name another one with --host"),
+            Self::Found(engine) => {
+                write!(f, "{engine}'s socket is there; name another engine with --engine or --host")
+            }
+            Self::Default(engine) => write!(f, "{engine}'s default; name another one with --host"),
         }
     }
 }
@@ -57,13 +63,15 @@ pub(crate) struct Surroundings {
     /// `--host`.
     host: Option<Address>,
     /// What docker's own command would talk to.
-    docker: Result<Connection, Error>,
+    docker: Result<docker::Connection, Error>,
     /// Who says so; nobody where that is the default.
     docker_by: Option<&'static str>,
     /// Whether `DOCKER_TLS_VERIFY` is set.
     tls: bool,
-    /// Whether `CONTAINER_HOST` is set, which is Podman's.
-    container_host: bool,
+    /// What podman's own command would talk to.
+    podman: Result<podman::Connection, Error>,
+    /// Who says so; nobody where that is the default.
+    podman_by: Option<&'static str>,
     /// Where engines listen when nobody says anything, in the order of preference.
     sockets: Vec<(EngineKind, PathBuf)>,
 }
@@ -71,14 +79,14 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub(crate) fn of_process(host: Option<Address>) -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let docker = Connection::from_env();
-        let is_default = docker.as_ref().is_ok_and(|connection| *connection == Connection::local());
-        let docker_by = if is_set("DOCKER_HOST") {
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let docker = docker::Connection::from_env();
+        let is_default = docker.as_ref().is_ok_and(|connection| *connection == docker::Connection::local());
+        let docker_by = if is_set(&"DOCKER_HOST") {
             Some("DOCKER_HOST")
         } else if is_default {
             None
-        } else if is_set("DOCKER_CONTEXT") {
+        } else if is_set(&"DOCKER_CONTEXT") {
             Some("DOCKER_CONTEXT")
         } else {
             Some("docker's configuration")
@@ -88,8 +96,9 @@ impl Surroundings {
             host,
             docker,
             docker_by,
-            tls: is_set("DOCKER_TLS_VERIFY"),
-            container_host: is_set("CONTAINER_HOST"),
+            tls: is_set(&"DOCKER_TLS_VERIFY"),
+            podman: podman::Connection::from_env(),
+            podman_by: ["CONTAINER_CONNECTION", "CONTAINER_HOST"].into_iter().find(is_set),
             sockets: Self::usual_sockets(runtime_dir.as_deref().map(Path::new)),
         }
     }
@@ -115,10 +124,10 @@ impl Surroundings {
             Engine::Memory if self.host.is_some() => Err(Error::new(ErrorKind::Rejected, "use engine", "memory")
                 .because("it is in this program and listens nowhere: leave --host out")),
             Engine::Memory => Ok(Choice::Memory { warning: None }),
-            Engine::Podman => Err(not_built("")),
-            Engine::Docker => self.docker(By::Default),
+            Engine::Docker => self.docker(),
+            Engine::Podman => self.podman(),
             Engine::Auto => match self.choose(is_there)? {
-                Some(docker) => Ok(docker),
+                Some(choice) => Ok(choice),
                 None if may_pretend => Ok(Choice::Memory {
                     warning: Some(format!("{}: this is a plan for an empty engine in memory", self.nothing())),
                 }),
@@ -135,32 +144,61 @@ impl Surroundings {
     /// Whoever is configured or there, and does not answer, is an error later: the next one may be the wrong engine, on
     /// which everything would be made a second time.
     fn choose(&self, is_there: impl Fn(&Path) -> bool) -> Result<Option<Choice>, Error> {
-        if self.host.is_some() || self.docker_by.is_some() {
-            return self.docker(By::Default).map(Some);
+        if let Some(address) = &self.host {
+            return self.either(address).map(Some);
         }
-        if self.container_host {
-            return Err(not_built("CONTAINER_HOST names it, but it is "));
+        if self.docker_by.is_some() {
+            return self.docker().map(Some);
         }
-        match self.sockets.iter().find(|(_, path)| is_there(path)) {
-            Some((EngineKind::Podman, path)) => {
-                Err(not_built(&format!("it is at {}, and no other engine is there, but it is ", path.display())))
+        if self.podman_by.is_some() {
+            return self.podman().map(Some);
+        }
+        Ok(self.sockets.iter().find(|(_, path)| is_there(path)).map(|(engine, path)| {
+            let by = By::Found(*engine);
+            match engine {
+                EngineKind::Podman => {
+                    Choice::Podman { connection: podman::Connection::new(podman::Address::Unix(path.clone())), by }
+                }
+                _ => Choice::Docker { connection: docker::Connection::new(Address::Unix(path.clone())), by },
             }
-            Some(_) => self.docker(By::Found).map(Some),
-            None => Ok(None),
+        }))
+    }
+
+    /// Docker: where --host says, else where docker's own command would find it.
+    fn docker(&self) -> Result<Choice, Error> {
+        if let Some(address) = &self.host {
+            Ok(Choice::Docker { connection: self.docker_at(address)?, by: By::Named("--host") })
+        } else {
+            let by = self.docker_by.map_or(By::Default(EngineKind::Docker), By::Named);
+            Ok(Choice::Docker { connection: self.docker.clone()?, by })
         }
     }
 
-    /// Docker: where --host says, else where docker's own command would find it, which may be nobody's saying.
-    fn docker(&self, nobody: By) -> Result<Choice, Error> {
-        let Some(address) = &self.host else {
-            let by = self.docker_by.map_or(nobody, By::Named);
-            return Ok(Choice::Docker { connection: self.docker.clone()?, by });
-        };
+    /// Podman: where --host says, else where podman's own command would find it.
+    fn podman(&self) -> Result<Choice, Error> {
+        if let Some(address) = &self.host {
+            Ok(Choice::Podman { connection: podman_at(address)?, by: By::Named("--host") })
+        } else {
+            let by = self.podman_by.map_or(By::Default(EngineKind::Podman), By::Named);
+            Ok(Choice::Podman { connection: self.podman.clone()?, by })
+        }
+    }
+
+    /// Whichever listens at `address`, which does not say who that is. Over ssh that is Docker.
+    fn either(&self, address: &Address) -> Result<Choice, Error> {
+        let (docker, by) = (self.docker_at(address)?, By::Named("--host"));
+        Ok(match podman_at(address) {
+            Ok(podman) => Choice::Either { docker, podman, by },
+            Err(_) => Choice::Docker { connection: docker, by },
+        })
+    }
+
+    fn docker_at(&self, address: &Address) -> Result<docker::Connection, Error> {
         if self.tls && matches!(address, Address::Tcp(_)) {
             return Err(Error::new(ErrorKind::Rejected, "connect to", address)
                 .because("DOCKER_TLS_VERIFY asks for TLS, and --host knows of none: name the engine in DOCKER_HOST"));
         }
-        Ok(Choice::Docker { connection: Connection::new(address.clone()), by: By::Named("--host") })
+        Ok(docker::Connection::new(address.clone()))
     }
 
     fn nothing(&self) -> String {
@@ -169,9 +207,9 @@ impl Surroundings {
     }
 }
 
-fn not_built(found: &str) -> Error {
-    let why = format!("{found}not built yet: this version speaks to Docker, and to `--engine memory`");
-    Error::new(ErrorKind::Unsupported, "use engine", "podman").because(why)
+fn podman_at(address: &Address) -> Result<podman::Connection, Error> {
+    let refused = |why| Error::new(ErrorKind::Rejected, "connect to", address).caused_by(why);
+    address.to_string().parse().map_err(refused)
 }
 
 /// Whether something is at `path`; what cannot be looked at is there, and connecting will say why not.
@@ -179,54 +217,8 @@ pub(crate) fn is_there(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-impl Choice {
-    /// The engine, once it has answered.
-    pub(crate) async fn connect(self) -> Result<Arc<dyn Runtime>, Error> {
-        match self {
-            Self::Memory { .. } => Ok(Arc::new(MemoryEngine::new())),
-            Self::Docker { connection, by } => {
-                let docker = Docker::connect(&connection).await.map_err(|error| explained(&error, &connection, by))?;
-                let answers = Arc::new(Answers(Deadline::new(Deadlines::default().request())));
-                Ok(Arc::new(Layered::new(Arc::new(docker), answers)))
-            }
-        }
-    }
-}
-
-/// Why the engine cannot be talked to, and what to do about it.
-fn explained(error: &Error, connection: &Connection, by: By) -> Error {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let advice = match error.kind() {
-        ErrorKind::Denied if connection.is_local() => ": be root, or join the group of the socket, as a rule docker",
-        _ => "",
-    };
-    Error::new(error.kind(), error.operation(), error.subject()).because(format!("{cause}{advice} ({by})"))
-}
-
-/// Whoever looks at an engine gets an answer in time, or an error. What changes something has the deadline of its step.
-#[derive(Debug)]
-struct Answers(Deadline);
-
-/// What is asked of the engine.
-type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
-
-impl Layer for Answers {
-    async fn call<T: Send>(&self, call: &Call, next: Asked<'_, T>) -> Result<T, Error> {
-        if call.write { next.await } else { self.0.call(call, next).await }
-    }
-
-    async fn item<T: Send>(&self, call: &Call, next: Asked<'_, T>) -> Result<T, Error> {
-        if call.write { next.await } else { self.0.item(call, next).await }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use kolla_container_core::layer::Fault;
-    use kolla_container_core::{ContainerName, ContainerSpec};
-
     use super::*;
 
     const DOCKER: &str = "/var/run/docker.sock";
@@ -237,20 +229,25 @@ mod tests {
     fn silent() -> Surroundings {
         Surroundings {
             host: None,
-            docker: Ok(Connection::local()),
+            docker: Ok(docker::Connection::local()),
             docker_by: None,
             tls: false,
-            container_host: false,
+            podman: Ok("unix:///podmans-default".parse().unwrap()),
+            podman_by: None,
             sockets: Surroundings::usual_sockets(Some(Path::new("/run/user/1000"))),
         }
     }
 
-    fn at(url: &str) -> Connection {
-        url.parse().unwrap()
+    fn docker(url: &str, by: By) -> Choice {
+        Choice::Docker { connection: url.parse().unwrap(), by }
     }
 
-    fn docker(url: &str, by: By) -> Choice {
-        Choice::Docker { connection: at(url), by }
+    fn podman(url: &str, by: By) -> Choice {
+        Choice::Podman { connection: url.parse().unwrap(), by }
+    }
+
+    fn either(url: &str, by: By) -> Choice {
+        Choice::Either { docker: url.parse().unwrap(), podman: url.parse().unwrap(), by }
     }
 
     /// What `auto` chooses where these sockets are there.
@@ -261,16 +258,11 @@ mod tests {
 
     #[test]
     fn the_first_socket_that_is_there_is_taken() {
-        let not_built = |path: &str| {
-            Err(format!(
-                "use engine podman: not supported: it is at {path}, and no other engine is there, but it is not built \
-                 yet: this version speaks to Docker, and to `--engine memory`"
-            ))
-        };
+        let (docker_is_found, podman_is_found) = (By::Found(EngineKind::Docker), By::Found(EngineKind::Podman));
 
-        assert_eq!(auto(&silent(), &[PODMAN, DOCKER, OWN]), Ok(docker("unix:///var/run/docker.sock", By::Found)));
-        assert_eq!(auto(&silent(), &[PODMAN, OWN]), not_built(OWN));
-        assert_eq!(auto(&silent(), &[PODMAN]), not_built(PODMAN));
+        assert_eq!(auto(&silent(), &[PODMAN, DOCKER, OWN]), Ok(docker(&format!("unix://{DOCKER}"), docker_is_found)));
+        assert_eq!(auto(&silent(), &[PODMAN, OWN]), Ok(podman(&format!("unix://{OWN}"), podman_is_found)));
+        assert_eq!(auto(&silent(), &[PODMAN]), Ok(podman(&format!("unix://{PODMAN}"), podman_is_found)));
     }
 
     #[test]
@@ -292,83 +284,88 @@ mod tests {
 
     #[test]
     fn the_option_goes_before_dockers_environment_and_that_before_podmans_and_before_sockets() {
-        let podmans = Surroundings { container_host: true, ..silent() };
-        let dockers =
-            Surroundings { docker: Ok(at("tcp://dock:2375")), docker_by: Some("DOCKER_CONTEXT"), ..podmans.clone() };
-        let option = Surroundings { host: Some("ssh://root@node1".parse().unwrap()), ..dockers.clone() };
+        let podmans = Surroundings {
+            podman: Ok("tcp://pod:8080".parse().unwrap()),
+            podman_by: Some("CONTAINER_HOST"),
+            ..silent()
+        };
+        let dockers = Surroundings {
+            docker: Ok("tcp://dock:2375".parse().unwrap()),
+            docker_by: Some("DOCKER_CONTEXT"),
+            ..podmans.clone()
+        };
+        let option = Surroundings { host: Some("unix:///x".parse().unwrap()), ..dockers.clone() };
 
-        assert_eq!(auto(&option, &[DOCKER]), Ok(docker("ssh://root@node1", By::Named("--host"))));
+        assert_eq!(auto(&option, &[DOCKER]), Ok(either("unix:///x", By::Named("--host"))));
         assert_eq!(auto(&dockers, &[DOCKER]), Ok(docker("tcp://dock:2375", By::Named("DOCKER_CONTEXT"))));
-        let error = auto(&podmans, &[DOCKER]).unwrap_err();
-        assert!(
-            error.starts_with("use engine podman: not supported: CONTAINER_HOST names it, but it is not built"),
-            "{error}"
-        );
+        assert_eq!(auto(&podmans, &[DOCKER]), Ok(podman("tcp://pod:8080", By::Named("CONTAINER_HOST"))));
     }
 
     #[test]
-    fn docker_is_taken_where_its_own_command_would_find_it() {
-        let select = |surroundings: &Surroundings| surroundings.select(Engine::Docker, false, |_| false).unwrap();
-        let named = Surroundings { docker: Ok(at("unix:///x")), docker_by: Some("DOCKER_HOST"), ..silent() };
+    fn only_docker_is_reached_over_ssh() {
+        let surroundings = Surroundings { host: Some("ssh://root@node1".parse().unwrap()), ..silent() };
 
-        assert_eq!(select(&silent()), docker("unix:///var/run/docker.sock", By::Default));
-        assert_eq!(select(&named), docker("unix:///x", By::Named("DOCKER_HOST")));
+        let refused = surroundings.select(Engine::Podman, false, |_| false).unwrap_err();
+
+        assert_eq!(auto(&surroundings, &[PODMAN]), Ok(docker("ssh://root@node1", By::Named("--host"))));
+        assert_eq!(refused.kind(), ErrorKind::Rejected);
+        assert!(refused.report().contains("forward the socket with ssh -L"), "{}", refused.report());
     }
 
     #[test]
-    fn what_is_wrong_with_dockers_environment_matters_only_to_those_who_use_it() {
-        let wrong = Error::new(ErrorKind::Rejected, "use docker context", "gone");
-        let broken = Surroundings { docker: Err(wrong.clone()), docker_by: Some("DOCKER_CONTEXT"), ..silent() };
+    fn an_engine_is_taken_where_its_own_command_would_find_it() {
+        let select = |surroundings: &Surroundings, engine| surroundings.select(engine, false, |_| false).unwrap();
+        let named = Surroundings {
+            docker: Ok("unix:///d".parse().unwrap()),
+            docker_by: Some("DOCKER_HOST"),
+            podman: Ok("unix:///p".parse().unwrap()),
+            podman_by: Some("CONTAINER_HOST"),
+            ..silent()
+        };
+        let defaults = [EngineKind::Docker, EngineKind::Podman].map(By::Default);
+
+        assert_eq!(select(&silent(), Engine::Docker), docker("unix:///var/run/docker.sock", defaults[0]));
+        assert_eq!(select(&silent(), Engine::Podman), podman("unix:///podmans-default", defaults[1]));
+        assert_eq!(select(&named, Engine::Docker), docker("unix:///d", By::Named("DOCKER_HOST")));
+        assert_eq!(select(&named, Engine::Podman), podman("unix:///p", By::Named("CONTAINER_HOST")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_environment_matters_only_to_those_who_use_it() {
+        let wrong = |what| Error::new(ErrorKind::Rejected, "use", what);
+        let broken = Surroundings {
+            docker: Err(wrong("docker context gone")),
+            docker_by: Some("DOCKER_CONTEXT"),
+            podman: Err(wrong("podman connection gone")),
+            podman_by: Some("CONTAINER_CONNECTION"),
+            ..silent()
+        };
+        let podmans = Surroundings { docker: silent().docker, docker_by: None, ..broken.clone() };
         let option = Surroundings { host: Some("unix:///x".parse().unwrap()), ..broken.clone() };
         let select = |surroundings: &Surroundings, engine| surroundings.select(engine, true, |_| true);
+        let refused = |surroundings, engine| select(surroundings, engine).unwrap_err().subject().to_owned();
 
-        for engine in [Engine::Auto, Engine::Docker] {
-            assert_eq!(select(&broken, engine).unwrap_err().report(), wrong.report());
-            assert_eq!(select(&option, engine).unwrap(), docker("unix:///x", By::Named("--host")));
-        }
+        assert_eq!(refused(&broken, Engine::Auto), "docker context gone");
+        assert_eq!(refused(&broken, Engine::Docker), "docker context gone");
+        assert_eq!(refused(&broken, Engine::Podman), "podman connection gone");
+        assert_eq!(refused(&podmans, Engine::Auto), "podman connection gone");
+        assert_eq!(select(&option, Engine::Docker).unwrap(), docker("unix:///x", By::Named("--host")));
+        assert_eq!(select(&option, Engine::Podman).unwrap(), podman("unix:///x", By::Named("--host")));
         assert_eq!(select(&broken, Engine::Memory).unwrap(), Choice::Memory { warning: None });
     }
 
     #[test]
     fn an_address_without_tls_is_refused_where_tls_is_asked_for() {
-        let select = |url: &str| {
+        let select = |url: &str, engine| {
             let surroundings = Surroundings { host: Some(url.parse().unwrap()), tls: true, ..silent() };
-            surroundings.select(Engine::Docker, false, |_| false)
+            surroundings.select(engine, false, |_| false)
         };
+        let by = By::Named("--host");
 
-        assert_eq!(select("tcp://node1:2376").unwrap_err().kind(), ErrorKind::Rejected);
-        assert_eq!(select("unix:///x").unwrap(), docker("unix:///x", By::Named("--host")));
-    }
-
-    #[test]
-    fn who_may_not_use_the_socket_is_told_what_to_do() {
-        let denied = Error::new(ErrorKind::Denied, "connect to", "unix:///x").because("permission denied");
-
-        let explained = explained(&denied, &at("unix:///x"), By::Found);
-
-        assert_eq!(explained.kind(), ErrorKind::Denied);
-        assert_eq!(
-            explained.report(),
-            "connect to unix:///x: not allowed: permission denied: be root, or join the group of the socket, as a rule docker \
-             (docker's socket is there; name another engine with --engine or --host)"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_look_without_an_answer_ends_and_a_change_has_the_deadline_of_its_step() {
-        let hanging = |method: &str| {
-            let fault = Arc::new(Fault::hang_nth(1).on(method));
-            let engine = Layered::new(Arc::new(MemoryEngine::new()), fault);
-            Layered::new(Arc::new(engine), Arc::new(Answers(Deadline::new(Duration::from_secs(1)))))
-        };
-        let name: ContainerName = "web".parse().unwrap();
-        let spec = ContainerSpec::new("nginx".parse().unwrap());
-
-        let look = hanging("container").container(&name).await;
-        let engine = hanging("create_container");
-        let change = tokio::time::timeout(Duration::from_hours(1), engine.create_container(&name, &spec)).await;
-
-        assert_eq!(look.unwrap_err().kind(), ErrorKind::TimedOut);
-        assert!(change.is_err());
+        assert_eq!(select("tcp://node1:2376", Engine::Docker).unwrap_err().kind(), ErrorKind::Rejected);
+        assert_eq!(select("tcp://node1:2376", Engine::Auto).unwrap_err().kind(), ErrorKind::Rejected);
+        assert_eq!(select("unix:///x", Engine::Docker).unwrap(), docker("unix:///x", by));
+        // It is Docker's variable.
+        assert_eq!(select("tcp://node1:8080", Engine::Podman).unwrap(), podman("tcp://node1:8080", by));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kolla_container_core::state::ContainerFilter;
+use kolla_container_core::state::{ContainerFilter, ContainerState, EngineFacts, Recorded};
 use kolla_container_core::{ContainerName, ContainerSpec, Error, ErrorKind, Reconciler, Violations};
 use serde::Serialize;
 
@@ -10,6 +10,9 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct File {
     containers: BTreeMap<ContainerName, ContainerSpec>,
+    /// What is missing in it of containers, in words.
+    #[serde(skip)]
+    missing: Vec<String>,
 }
 
 impl File {
@@ -20,7 +23,7 @@ impl File {
             .map_err(|error| Error::new(ErrorKind::Unsupported, "write the file", "").because(error))
     }
 
-    /// What reading it again would refuse.
+    /// What is missing in it, and what reading it again would refuse.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let wrong = |spec: &ContainerSpec| match serde_json::to_value(spec).map(ContainerSpec::from_value) {
             Ok(Ok(read)) => read.validate(),
@@ -30,7 +33,8 @@ impl File {
         };
         let containers = self.containers.iter().map(|(name, spec)| (name, wrong(spec)));
         let refused = containers.filter(|(_, wrong)| !wrong.is_empty());
-        refused.map(|(name, wrong)| format!("{name} cannot be planned as it is: {wrong}")).collect()
+        let refused = refused.map(|(name, wrong)| format!("{name} cannot be planned as it is: {wrong}"));
+        self.missing.iter().cloned().chain(refused).collect()
     }
 }
 
@@ -59,6 +63,7 @@ pub(crate) async fn all(reconciler: &Reconciler) -> Result<(File, Vec<Error>), E
 
 async fn export(names: &[ContainerName], reconciler: &Reconciler) -> (File, Vec<Error>) {
     let mut containers = BTreeMap::new();
+    let mut missing = Vec::new();
     let mut errors = Vec::new();
     for name in names {
         let failed = |kind| Error::new(kind, "export container", name);
@@ -67,20 +72,49 @@ async fn export(names: &[ContainerName], reconciler: &Reconciler) -> (File, Vec<
                 let why = format!("names that end in {suffix} are reserved for replacements");
                 Err(failed(ErrorKind::Rejected).because(why))
             }
-            None => match reconciler.export(name).await {
+            None => match one(name, reconciler).await {
                 Ok(None) => Err(failed(ErrorKind::NotFound).because("there is no such container")),
-                Ok(Some(spec)) => Ok(spec),
+                Ok(Some(exported)) => Ok(exported),
                 Err(error) => Err(error),
             },
         };
         match exported {
-            Ok(spec) => {
+            Ok((spec, untold)) => {
                 containers.insert(name.clone(), spec);
+                missing.extend(untold.map(|untold| format!("{name}: {untold}")));
             }
             Err(error) => errors.push(error),
         }
     }
-    (File { containers }, errors)
+    (File { containers, missing }, errors)
+}
+
+/// A container, and what is missing of it; none where it is not there.
+async fn one(name: &ContainerName, reconciler: &Reconciler) -> Result<Option<(ContainerSpec, Option<String>)>, Error> {
+    let runtime = reconciler.runtime();
+    let Some(spec) = reconciler.export(name).await? else { return Ok(None) };
+    if runtime.engine().features.unreported().next().is_none() {
+        return Ok(Some((spec, None)));
+    }
+    let container = runtime.container(name).await?;
+    Ok(container.map(|container| (spec, untold(&container, runtime.engine()))))
+}
+
+/// What was stated of a container, as we recorded, and what its engine does not say.
+fn untold(container: &ContainerState, engine: &EngineFacts) -> Option<String> {
+    let applied = container.owner.applied.as_ref()?;
+    let reported = serde_json::to_value(&container.config).ok()?;
+    let is_reported = |path: &str| reported.pointer(&format!("/{}", path.replace('.', "/"))).is_some();
+    let was_stated = |path: &str| matches!(applied.field(path), Some(Recorded::Value(_)));
+    let untold: Vec<&str> =
+        engine.features.unreported().filter(|path| was_stated(path) && !is_reported(path)).collect();
+    (!untold.is_empty()).then(|| {
+        format!(
+            "not in it, for {} does not report it: {}; applying the file to this container would take it away",
+            engine.kind,
+            untold.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -169,7 +203,7 @@ mod tests {
         // The last text of the file, too.
         let last = ContainerSpec::new("x".parse().unwrap()).with_command(["a\n\n\n"]);
         let containers = BTreeMap::from([(named("null"), spec), (named("z"), last)]);
-        let file = File { containers: containers.clone() };
+        let file = File { containers: containers.clone(), missing: Vec::new() };
 
         let yaml = file.to_yaml().unwrap();
 
@@ -199,7 +233,7 @@ mod tests {
         }));
         let containers = BTreeMap::from([(named("web"), spec.unwrap())]);
 
-        assert_eq!(read(&File { containers: containers.clone() }.to_yaml().unwrap()), containers);
+        assert_eq!(read(&File { containers: containers.clone(), missing: Vec::new() }.to_yaml().unwrap()), containers);
     }
 
     async fn engine() -> Reconciler {
@@ -226,6 +260,22 @@ mod tests {
         assert_eq!(goals.iter().count(), 2);
         assert!(reconciler.plan(&goals).await.unwrap().is_empty());
         assert!(file.warnings().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_stated_and_is_not_reported_is_named() {
+        let engine = MemoryEngine::new().not_reporting(&["resources.sysctls", "logging.options", "tty"]);
+        let reconciler = Reconciler::new(Arc::new(engine));
+        let spec = json!({"image": "nginx:1.27", "resources": {"sysctls": {"net.core.somaxconn": "99"}}});
+        let goals = Goals::one(named("web"), Goal::running(ContainerSpec::from_value(spec).unwrap()));
+        assert!(reconciler.reconcile(&goals).await.unwrap().is_success());
+
+        let file = super::named(&[named("web")], &reconciler).await.unwrap();
+
+        let expected = "web: not in it, for memory does not report it: resources.sysctls; applying the file to this \
+                        container would take it away";
+        assert_eq!(file.warnings(), [expected]);
+        assert!(!file.to_yaml().unwrap().contains("somaxconn"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -259,7 +309,7 @@ mod tests {
     fn what_reading_would_refuse_is_said() {
         let mut spec = ContainerSpec::new("x".parse().unwrap());
         spec.user = Some(String::new());
-        let file = File { containers: BTreeMap::from([(named("web"), spec)]) };
+        let file = File { containers: BTreeMap::from([(named("web"), spec)]), missing: Vec::new() };
 
         let expected = "web cannot be planned as it is: user: is the empty text: leave it out for the image's user";
         assert_eq!(file.warnings(), [expected]);

@@ -2,11 +2,12 @@
 //! `reconcile export NAME...`.
 //!
 //! The whole job from files to report. Each module answers one question: [`cli`] what was asked for, [`document`] and
-//! [`mod@file`] what the files say, [`engine`] and [`recorded`] which engine it is about, [`progress`] and [`interrupt`]
-//! what happens meanwhile, [`mod@export`] what a file would say, [`output`] what is printed. What to do is the library's
-//! to decide.
+//! [`mod@file`] what the files say, [`engine`], [`connect`] and [`recorded`] which engine it is about, [`progress`] and
+//! [`interrupt`] what happens meanwhile, [`mod@export`] what a file would say, [`output`] what is printed. What to do is
+//! the library's to decide.
 
 mod cli;
+mod connect;
 mod document;
 mod engine;
 mod export;
@@ -32,6 +33,7 @@ use crate::file::Containers;
 use crate::interrupt::Interrupts;
 use crate::output::Failure;
 use crate::progress::Progress;
+use crate::recorded::Words;
 
 /// What the program exits with when something is wrong.
 const FAILED: u8 = 1;
@@ -94,8 +96,8 @@ fn failure(error: Error, containers: &Containers) -> Failure {
 async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
     let common = command.common();
     if let Some(Recorded { containers: Some(containers), images }) = command.recorded() {
-        possible(command).map_err(Failure::Because)?;
-        let recording = recorded::read(containers, images.as_deref(), &mut std::io::stdin().lock());
+        let words = words(command).map_err(Failure::Because)?;
+        let recording = words.read(containers, images.as_deref(), &mut std::io::stdin().lock());
         let recording = recording.map_err(Failure::Mistakes)?;
         warn(&recording.warnings);
         return Ok(Arc::new(recording.snapshot));
@@ -109,17 +111,17 @@ async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
     choice.connect().await.map_err(Failure::Because)
 }
 
-/// What cannot go with a recording.
-fn possible(command: &Command) -> Result<(), Error> {
-    let refused = |kind, why: &str| Err(Error::new(kind, "use", "--recorded").because(why));
-    match (command.common().engine, command) {
-        (Engine::Auto, _) => refused(ErrorKind::Rejected, "say whose answers are recorded: `--engine docker`"),
-        (Engine::Memory, _) => refused(ErrorKind::Rejected, "the engine in memory has no recordings"),
-        (Engine::Podman, _) => refused(ErrorKind::Unsupported, "recordings of Podman cannot be read yet"),
-        (Engine::Docker, Command::Job(Job::Plan { wanted: Wanted { config_check: true, .. }, .. })) => {
-            refused(ErrorKind::Rejected, "nothing can be asked in a recorded container: leave --config-check out")
-        }
-        (Engine::Docker, _) => Ok(()),
+/// Whose words a recording is in, where there can be one.
+fn words(command: &Command) -> Result<Words, Error> {
+    let refused = |why: &str| Err(Error::new(ErrorKind::Rejected, "use", "--recorded").because(why));
+    if let Command::Job(Job::Plan { wanted: Wanted { config_check: true, .. }, .. }) = command {
+        return refused("nothing can be asked in a recorded container: leave --config-check out");
+    }
+    match command.common().engine {
+        Engine::Auto => refused("say whose answers are recorded: `--engine docker` or `--engine podman`"),
+        Engine::Memory => refused("the engine in memory has no recordings"),
+        Engine::Docker => Ok(Words::docker()),
+        Engine::Podman => Ok(Words::podman()),
     }
 }
 

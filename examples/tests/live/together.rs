@@ -1,10 +1,11 @@
 //! Two programs replace one container at the same time, and want it to be different things.
 
+use kolla_container_core::state::EngineKind;
 use kolla_container_testkit::Harness;
 use serde_json::json;
 
 use crate::lanes::until_it_is_over;
-use crate::program::{Ran, begin, engine, run, socket};
+use crate::program::Ran;
 use crate::proxy::{Moment, Proxy, nth_look, nth_write};
 use crate::subject::Subject;
 
@@ -14,8 +15,10 @@ const WRITES: usize = 5;
 /// How many requests look at least.
 const LOOKS: usize = 10;
 
-/// How often two programs are let go at the same moment.
-const ROUNDS: usize = 16;
+/// How often two programs are let go at the same moment. Podman, which takes its time, is asked less often.
+fn rounds(h: &Harness) -> usize {
+    if h.runtime().engine().kind == EngineKind::Podman { 4 } else { 16 }
+}
 
 pub(crate) async fn one_that_is_held_up_at_any_write_and_another_one_lose_nothing(h: &Harness) {
     until_it_is_over(h, WRITES, async |subject, nth| held_up(subject, nth, nth_write(nth, Moment::Before)).await).await;
@@ -26,8 +29,9 @@ pub(crate) async fn one_that_is_held_up_at_any_look_and_another_one_lose_nothing
 }
 
 pub(crate) async fn of_two_that_make_the_new_container_at_the_same_moment_one_wins(h: &Harness) {
-    until_it_is_over(h, ROUNDS, async |subject, nth| {
-        if nth > ROUNDS {
+    let rounds = rounds(h);
+    until_it_is_over(h, rounds, async |subject, nth| {
+        if nth > rounds {
             return None;
         }
         at_one_moment(subject, nth).await;
@@ -54,14 +58,15 @@ async fn held_up(
     let slow = subject.other(json!({"environment": {"WHO": "slow"}}));
     let fast = subject.other(json!({"environment": {"WHO": "fast"}}));
 
-    let mut proxy = Proxy::start(&socket(), rule).unwrap();
-    let mut running = begin("apply", &proxy.address(), &slow, &[]).await;
+    let program = subject.program();
+    let mut proxy = Proxy::start(&program.socket(), rule).unwrap();
+    let mut running = program.at(proxy.address()).begin("apply", &slow, &[]).await;
     let held = tokio::select! {
         held = proxy.held() => held,
         _ = running.ended() => return None,
     };
     let at = format!("held at {}", held.request);
-    let other = run("apply", &engine(), &fast, &[]).await;
+    let other = program.run("apply", &fast, &[]).await;
     subject.assert_nothing_is_lost(&before, &at).await;
     held.go();
     let one = running.output().await;
@@ -82,9 +87,10 @@ async fn at_one_moment(subject: &mut Subject<'_>, nth: usize) -> String {
     let wanted = ["one", "two"].map(|who| subject.other(json!({"environment": {"WHO": who}})));
 
     let creates = |request: &str| request.contains("/containers/create").then_some(Moment::Before);
-    let mut proxies = [(); 2].map(|()| Proxy::start(&socket(), creates).unwrap());
-    let one = begin("apply", &proxies[0].address(), &wanted[0], &[]).await;
-    let two = begin("apply", &proxies[1].address(), &wanted[1], &[]).await;
+    let program = subject.program();
+    let mut proxies = [(); 2].map(|()| Proxy::start(&program.socket(), creates).unwrap());
+    let one = program.at(proxies[0].address()).begin("apply", &wanted[0], &[]).await;
+    let two = program.at(proxies[1].address()).begin("apply", &wanted[1], &[]).await;
     let [proxy_one, proxy_two] = &mut proxies;
     let (held_one, held_two) = tokio::join!(proxy_one.held(), proxy_two.held());
     if nth.is_multiple_of(2) {

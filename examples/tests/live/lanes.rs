@@ -6,12 +6,15 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use kolla_container_core::state::EngineKind;
 use kolla_container_testkit::Harness;
 
 use crate::subject::Subject;
 
-/// How many containers are dealt with at the same time.
-const LANES: usize = 4;
+/// How many containers are dealt with at the same time. Podman has one lock for much of what it does.
+fn lanes(h: &Harness) -> usize {
+    if h.runtime().engine().kind == EngineKind::Podman { 2 } else { 4 }
+}
 
 /// Tries the numbers from 1 on, until `attempt` answers none: that one was too high. At the end it fails with all that
 /// failed, or when there were not more than `least`.
@@ -38,7 +41,7 @@ pub(crate) async fn until_it_is_over(
             }
         }
     };
-    join_all((0..LANES).map(lane)).await;
+    join_all((0..lanes(h)).map(lane)).await;
     let failures = failures.take();
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), tried.get(), failures.join("\n"));
     assert!(tried.get() > least, "there were only {}", tried.get());

@@ -4,11 +4,13 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
+use kolla_container_core::state::EngineKind;
+use kolla_container_testkit::Harness;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use crate::ENGINE;
+use crate::engines::{DOCKER, PODMAN};
 
 /// What a run has ended with.
 #[derive(Debug)]
@@ -64,16 +66,56 @@ impl Running {
     }
 }
 
-/// Where the engine listens.
-pub(crate) fn engine() -> String {
-    env::var(ENGINE).unwrap()
+/// The program, told which engine to use and where it listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    engine: EngineKind,
+    host: String,
 }
 
-/// The socket of the engine.
-pub(crate) fn socket() -> PathBuf {
-    let engine = engine();
-    let path = engine.strip_prefix("unix://");
-    path.unwrap_or_else(|| panic!("{ENGINE} names no socket of this machine: {engine}")).into()
+impl Program {
+    /// On the engine of a case.
+    pub(crate) fn on(h: &Harness) -> Self {
+        let engine = h.runtime().engine().kind;
+        let variable = if engine == EngineKind::Podman { PODMAN } else { DOCKER };
+        Self { engine, host: env::var(variable).unwrap() }
+    }
+
+    /// On the same engine, at another address.
+    pub(crate) fn at(&self, host: String) -> Self {
+        Self { host, ..self.clone() }
+    }
+
+    /// Where the engine listens.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The socket of the engine.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let path = self.host.strip_prefix("unix://");
+        path.unwrap_or_else(|| panic!("this is no socket of this machine: {}", self.host)).into()
+    }
+
+    /// Begins to bring containers to what `file` says.
+    pub(crate) async fn begin(&self, command: &str, file: &Value, more: &[&str]) -> Running {
+        self.start(&[&[command, "-"], more].concat(), &file.to_string()).await
+    }
+
+    /// Does so to the end.
+    pub(crate) async fn run(&self, command: &str, file: &Value, more: &[&str]) -> Ran {
+        self.begin(command, file, more).await.output().await
+    }
+
+    /// Runs it with other arguments, and a text on its standard input.
+    pub(crate) async fn run_with(&self, arguments: &[&str], text: &str) -> Ran {
+        self.start(arguments, text).await.output().await
+    }
+
+    async fn start(&self, arguments: &[&str], text: &str) -> Running {
+        let engine = self.engine.to_string();
+        start(&[arguments, &["--engine", &engine, "--host", &self.host]].concat(), &[], text).await
+    }
 }
 
 /// Begins to run the program where nobody has configured an engine, with `file` on its standard input.
@@ -90,15 +132,4 @@ pub(crate) async fn start(arguments: &[&str], variables: &[(&str, &str)], file: 
     // Who has wrong arguments, or reads another file, does not read this one.
     let _ = child.stdin.take().unwrap().write_all(file.as_bytes()).await;
     Running(child)
-}
-
-/// Begins to bring containers to what `file` says, on the engine at `host`.
-pub(crate) async fn begin(command: &str, host: &str, file: &Value, more: &[&str]) -> Running {
-    let arguments = [&[command, "-", "--engine", "docker", "--host", host], more].concat();
-    start(&arguments, &[], &file.to_string()).await
-}
-
-/// Does so to the end.
-pub(crate) async fn run(command: &str, host: &str, file: &Value, more: &[&str]) -> Ran {
-    begin(command, host, file, more).await.output().await
 }

@@ -10,7 +10,7 @@ use kolla_container_testkit::Harness;
 use kolla_container_testkit::matrix::merge;
 use serde_json::{Value, json};
 
-use crate::program::{engine, run};
+use crate::program::Program;
 
 /// A container with data in an anonymous volume, and in a named one.
 #[derive(Debug)]
@@ -30,9 +30,14 @@ impl<'a> Subject<'a> {
         let (name, named) = (harness.name(what), harness.volume(&format!("{what}-data")));
         let mut subject = Self { harness, name, named, spec: Value::Null, files: Cell::new(0) };
         subject.spec = subject.other(json!({}));
-        let made = run("apply", &engine(), &subject.spec, &[]).await;
+        let made = subject.program().run("apply", &subject.spec, &[]).await;
         assert_eq!(made.code, Some(0), "{made:?}");
         subject
+    }
+
+    /// The program, on its engine.
+    pub(crate) fn program(&self) -> Program {
+        Program::on(self.harness)
     }
 
     /// The file that says what it is.
@@ -81,7 +86,7 @@ impl<'a> Subject<'a> {
         let Found(found) = self.look().await;
         assert_eq!(found.keys().collect::<Vec<_>>(), [&"it"]);
         assert_eq!(found["it"].status, Status::Running);
-        let plan = run("plan", &engine(), &self.spec, &[]).await;
+        let plan = self.program().run("plan", &self.spec, &[]).await;
         assert_eq!(plan.code, Some(0), "{plan:?}");
         found["it"].clone()
     }
@@ -128,10 +133,14 @@ impl<'a> Subject<'a> {
 
     /// The anonymous volumes that it has had, or was to have, as the engine has told the program.
     pub(crate) fn volumes_in(&self, answers: &[String]) -> BTreeSet<VolumeName> {
-        let names = [self.name.clone(), self.name.next(), self.name.previous()].map(|name| format!("/{name}"));
+        // Docker's names begin with a slash.
+        let is_own = |name: &str| {
+            let name = name.strip_prefix('/').unwrap_or(name);
+            [&self.name, &self.name.next(), &self.name.previous()].iter().any(|own| own.as_str() == name)
+        };
         let inspected = answers.iter().filter_map(|answer| answer.split_once("\r\n\r\n"));
         let documents = inspected.filter_map(|(_, body)| serde_json::from_str::<Value>(body).ok());
-        let own = documents.filter(|document| names.iter().any(|name| document["Name"] == *name));
+        let own = documents.filter(|document| document["Name"].as_str().is_some_and(is_own));
         let mounts = own.filter_map(|document| document["Mounts"].as_array().cloned()).flatten();
         let volumes = mounts.filter_map(|mount| mount["Name"].as_str()?.parse().ok());
         volumes.filter(VolumeName::is_anonymous).collect()

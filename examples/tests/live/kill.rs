@@ -4,7 +4,6 @@ use kolla_container_testkit::Harness;
 use serde_json::{Value, json};
 
 use crate::lanes::until_it_is_over;
-use crate::program::{begin, engine, run, socket};
 use crate::proxy::{Moment, Proxy, nth_later_look, nth_write};
 use crate::subject::{Found, Subject};
 
@@ -84,12 +83,13 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     };
     let wanted = subject.other(more);
 
+    let program = subject.program();
     let proxy = match kill {
-        Kill::AtWrite(moment) => Proxy::start(&socket(), nth_write(nth, moment)),
-        Kill::AtLook => Proxy::start(&socket(), nth_later_look(nth)),
+        Kill::AtWrite(moment) => Proxy::start(&program.socket(), nth_write(nth, moment)),
+        Kill::AtLook => Proxy::start(&program.socket(), nth_later_look(nth)),
     };
     let mut proxy = proxy.unwrap();
-    let mut running = begin("apply", &proxy.address(), &wanted, &[]).await;
+    let mut running = program.at(proxy.address()).begin("apply", &wanted, &[]).await;
     let held = tokio::select! {
         held = proxy.held() => held,
         status = running.ended() => {
@@ -110,8 +110,9 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     if ends == Ends::Well {
         subject.becomes(wanted);
     }
-    let recovery = Proxy::start(&socket(), |_| None).unwrap();
-    let recover = async || run("apply", &recovery.address(), &subject.spec(), &["--take-over"]).await;
+    let recovery = Proxy::start(&program.socket(), |_| None).unwrap();
+    let program = program.at(recovery.address());
+    let recover = async || program.run("apply", &subject.spec(), &["--take-over"]).await;
     let mut recovered = recover().await;
     if !is_quiet && recovered.code != Some(0) {
         recovered = recover().await;
@@ -130,7 +131,7 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
 
 /// As long as the run that made the new container may be alive, another one touches nothing.
 async fn waits_for_a_run_that_may_be_alive(subject: &Subject<'_>, wanted: &Value, crash: &Found) {
-    let refused = run("apply", &engine(), wanted, &[]).await;
+    let refused = subject.program().run("apply", wanted, &[]).await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.out.contains("it is being replaced by another run since"), "{refused:?}");
     assert_eq!(subject.look().await.places(), crash.places());
