@@ -115,14 +115,16 @@ struct InfoSecurity {
 pub(crate) fn facts(version: Version, info: &Info, is_local: bool) -> EngineFacts {
     let InfoHost { cgroup_version, hostname, security, .. } = &info.host;
     let cgroup_version = if cgroup_version == "v2" { 2 } else { 1 };
+    // What a version can do, its development builds and those of distributions can.
+    let plain = Version::new(version.major, version.minor, version.patch);
     let level = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
     EngineFacts {
         kind: EngineKind::Podman,
         api: ApiLevel::new(level(version.major), level(version.minor)),
         host: HostFacts { name: hostname.clone(), cgroup_version, rootless: security.rootless, local: is_local },
-        features: features(&version, cgroup_version, security.rootless),
+        features: features(&plain, cgroup_version, security.rootless),
         defaults: defaults(info, cgroup_version),
-        additions: additions(&version, info),
+        additions: additions(&plain, info),
         version,
     }
 }
@@ -203,6 +205,7 @@ fn additions(version: &Version, info: &Info) -> Additions {
         ]),
         mount_options: words(&["exec", "nodev", "nosuid", "rprivate", "tmpcopyup"]),
         picks: true,
+        default_network: "podman".parse().ok(),
         capabilities: (!own.is_empty()).then_some(CapabilitySets { given: own, reference }),
     }
 }

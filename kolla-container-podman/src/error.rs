@@ -129,7 +129,8 @@ fn answered(status: u16, message: &str) -> ErrorKind {
 
 /// What some well-known texts mean, whatever the status is that they come with.
 fn said(message: &str) -> Option<ErrorKind> {
-    const KNOWN: [(&str, ErrorKind); 19] = [
+    const KNOWN: [(&str, ErrorKind); 20] = [
+        ("unique constraint failed", ErrorKind::Conflict),
         ("already in use", ErrorKind::Conflict),
         ("is in use", ErrorKind::Conflict),
         ("is being used", ErrorKind::Conflict),

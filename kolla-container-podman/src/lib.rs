@@ -35,21 +35,29 @@
 //! # What Podman does not say
 //!
 //! - What a container was made with of log options, sysctls, storage options, rules of the devices cgroup, and the kinds
-//!   of ipc (below Podman 5) and user namespaces: compared through a record that core makes
+//!   of ipc and user namespaces: compared through a record that core makes
 //!   ([`Applied`](kolla_container_core::state::Applied)), and exported by nobody.
 //! - Whether a port of the host or an address was asked for or picked: what is there counts as picked. Stating a hardware
 //!   address is refused.
 //! - What may be done with a device; the options that it adds to mounts (`nodev`, `nosuid`, `exec`) are not told from
 //!   those that were stated.
+//! - Which devices a privileged container was given, or any without the privileges of root: a change of them is not noticed.
+//! - From version 5 on, which limits of files and processes were stated, and which its service has: an export states both.
 //! - Which capabilities were added and dropped: computed from those that a container has.
 //! - What its containers.conf says. Limits of processes (2048) and the size of /dev/shm (65536 kB) are expected as Podman
 //!   has them by default, and so is its network, `podman`; the log driver, the runtime and the capabilities are asked for.
+//!   Variables and annotations that it gives to each container have to be stated in each spec; otherwise they differ.
 //!
 //! # What Podman does otherwise
 //!
 //! - Before 5.1 it forgets what `podman update` has changed at the next start: a new limit is a new container then.
 //! - Health checks are run by timers of systemd: where that is not there, nobody runs them.
 //! - Restart policies other than `no` outlive the machine's restart only with `podman-restart.service`.
+//! - Its DNS keeps the name that a container had when it was started: one replaced by `start-first` in a network of its own
+//!   is found as `<name>.next` until it is started again. Give it an alias, or replace it stop-first, which is the default.
+//! - `podman-restart.service` starts all containers with the policy `always`, also what an interrupted replacement left: run
+//!   the program again after the machine's restart.
+//! - The runtime of a container is not taken over the API before 6.0: it is refused.
 //! - A missing source of a bind mount is found only at the start; on this machine it is looked at, or made where
 //!   `deploy.create_missing_sources` says so, before.
 //!

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::quantity::{Cpus, Limit, TimeSpan};
 use crate::spec::{
-    Capability, ContainerSpec, Device, Environment, HostPort, Logging, Mount, MountFlag, Mounts, Ports, Resources,
-    TextMap, Tmpfs,
+    Capability, ContainerSpec, Device, Environment, HostPort, Logging, Mount, MountFlag, Mounts, NetworkMode, Ports,
+    Resources, TextMap, Tmpfs,
 };
 use crate::state::{Additions, ContainerState, EngineFacts};
 
@@ -32,8 +32,9 @@ pub(super) fn add(
         labels(expected, &container.config);
     }
     if !features.is_reported("devices.permissions") {
-        devices(expected, &container.config);
+        devices(expected, &container.config, engine);
     }
+    default_network(expected, &container.config, additions);
     processors(&mut expected.resources, &container.config.resources);
     log_driver(&mut expected.logging, &container.config.logging);
 }
@@ -138,6 +139,16 @@ fn fill(stated: &mut BTreeSet<HostPort>, there: &BTreeSet<HostPort>) {
     }
 }
 
+/// The network that a container is in that states none: stated alone, the engine tells it as not stated.
+fn default_network(expected: &mut ContainerSpec, observed: &ContainerSpec, additions: &Additions) {
+    let stated = expected.network.networks.as_ref().filter(|networks| networks.len() == 1);
+    let is_default = stated.is_some_and(|networks| networks.keys().next() == additions.default_network.as_ref());
+    if is_default && observed.network.mode == Some(NetworkMode::Bridge) {
+        expected.network.mode.clone_from(&observed.network.mode);
+        expected.network.networks.clone_from(&observed.network.networks);
+    }
+}
+
 /// Addresses that it has; of those of a container that does not run nobody knows.
 fn addresses(expected: &mut ContainerSpec, container: &ContainerState) {
     for (name, endpoint) in expected.network.networks.iter_mut().flatten() {
@@ -158,9 +169,14 @@ fn labels(expected: &mut ContainerSpec, observed: &ContainerSpec) {
     }
 }
 
-/// What may be done with a device, where the engine does not say.
-fn devices(expected: &mut ContainerSpec, observed: &ContainerSpec) {
+/// What may be done with a device, where the engine does not say. Of a privileged container, which has all of them, and
+/// without the privileges of root, with which devices are mounted, such an engine says none.
+fn devices(expected: &mut ContainerSpec, observed: &ContainerSpec, engine: &EngineFacts) {
     let (Some(expected), Some(there)) = (&mut expected.devices, &observed.devices) else { return };
+    if observed.security.privileged == Some(true) || engine.host.rootless {
+        expected.clone_from(there);
+        return;
+    }
     let as_told = |device: Device| {
         let same = there.iter().find(|there| there.host == device.host && there.container == device.container);
         same.cloned().unwrap_or(device)

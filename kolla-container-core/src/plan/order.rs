@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::together::has_joined;
 use super::{ContainerPlan, Goal, Goals, Observation};
 use crate::name::{ContainerName, ContainerRef};
 
@@ -43,6 +44,14 @@ fn edges(goals: &Goals, seen: &Observation) -> BTreeMap<ContainerName, BTreeSet<
         for referenced in goal.spec().map(|spec| spec.referenced_names()).unwrap_or_default() {
             if goals.get(referenced).is_some() {
                 before.entry(name.clone()).or_default().insert(referenced.clone());
+            }
+        }
+        // Whom it has joined, and will not join any more, is removed when it does without.
+        if goal.spec().is_some() {
+            for joined in has_joined(name, seen) {
+                if matches!(goals.get(&joined), Some(Goal::Absent { .. })) {
+                    before.entry(joined).or_default().insert(name.clone());
+                }
             }
         }
         // Who is removed goes before those whom it has joined.

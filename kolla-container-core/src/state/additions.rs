@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::name::NetworkName;
 use crate::spec::{Capability, Security};
 
 /// What an engine adds by itself to what is stated, so that finding it there is no difference; nothing by default.
@@ -19,6 +20,8 @@ pub struct Additions {
     /// Whether it says of ports of the host and of addresses that it has picked what it says of those that were asked
     /// for.
     pub picks: bool,
+    /// The network that a container is in that states none, where the engine tells the same of one that states only this.
+    pub default_network: Option<NetworkName>,
     /// Where it tells which capabilities a container has, and not which were asked for: what to compute them with.
     pub capabilities: Option<CapabilitySets>,
 }

@@ -53,7 +53,8 @@ pub(super) fn container(document: Container) -> Result<ContainerState, Wrong> {
             if own.working_dir.is_empty() { "/" } else { &own.working_dir },
         )
         .map(Some)?,
-        hostname: filled(own.hostname.clone()),
+        // That of the host is none of the container's own; Podman 5 says it.
+        hostname: filled(own.hostname.clone()).filter(|_| host.uts_mode != "host"),
         tty: Some(own.tty),
         stdin_open: Some(own.open_stdin),
         init: Some(has_init),
@@ -165,11 +166,19 @@ fn namespaces(host: &HostConfig, tells_ipc: bool) -> Result<Namespaces, Wrong> {
 fn security(host: &HostConfig) -> Result<Security, Wrong> {
     let mut no_new_privileges = false;
     let mut others: BTreeSet<SecurityOpt> = BTreeSet::new();
-    for option in &host.security_opt {
+    // Several labels are one text: `label=a,label=b`.
+    let options = host.security_opt.iter().flat_map(|option| {
+        let (first, more) = option.split_once(",label=").map_or((option.as_str(), None), |(a, b)| (a, Some(b)));
+        let more = more.into_iter().flat_map(|more| more.split(",label=")).map(|label| format!("label={label}"));
+        std::iter::once(first.to_owned()).chain(more)
+    });
+    for option in options {
         match option.strip_prefix("no-new-privileges") {
             Some(value) => no_new_privileges = !value.ends_with("false"),
+            // Podman 5 says so of each privileged container, which means it.
+            None if host.privileged && option == "unmask=all" => {}
             None => {
-                others.insert(read("HostConfig.SecurityOpt", option)?);
+                others.insert(read("HostConfig.SecurityOpt", &option)?);
             }
         }
     }

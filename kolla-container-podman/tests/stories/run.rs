@@ -10,6 +10,7 @@ cases! { "run";
     what_podman_run_made_is_exported_as_it_was_asked_for ["resources.memory_swap", "resources.cpus"];
     what_podman_run_made_is_replaced_by_its_export_and_then_nothing_is_to_do ["resources.memory_swap", "resources.cpus"];
     what_podman_run_made_with_nothing_said_is_exported_as_its_image_and_nothing_is_to_do;
+    the_network_of_all_may_be_stated;
 }
 
 /// A user's words, with some to be filled in.
@@ -58,7 +59,7 @@ async fn what_podman_run_made_is_exported_as_it_was_asked_for(h: &Harness) {
     // done with a device. With what its command adds: a writable /tmp where the rest is read-only, the port that was picked.
     let published = by_hand(h, &["port", h.name("web").as_str(), "8080/tcp"]).await;
     let (port, picked) = (h.port(), published.rsplit(':').next().unwrap());
-    let expected = json!({
+    let mut expected = json!({
         "image": h.images().furnished.to_string(),
         "command": ["-n", "5", "sleep", "1000000"],
         "environment": {"A": "1", "EMPTY": ""},
@@ -112,6 +113,12 @@ async fn what_podman_run_made_is_exported_as_it_was_asked_for(h: &Harness) {
         "healthcheck": {"test": ["CMD-SHELL", "true"], "interval": "5s", "retries": 2},
         "restart": "on-failure:3",
     });
+    // Podman 4 does not tell the former either; the latter are what its command adds.
+    if h.runtime().engine().version.major >= 5 {
+        let mounts = expected["mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| !["/tmp", "/var/tmp"].iter().any(|target| mount["target"] == *target));
+        expected["namespaces"] = json!({"ipc": "private"});
+    }
     assert_eq!(serde_json::to_value(&spec).unwrap(), expected);
     h.assert_reached(&h.name("web"), Goal::running(spec)).await;
 }
@@ -136,6 +143,19 @@ async fn what_podman_run_made_with_nothing_said_is_exported_as_its_image_and_not
 
     let spec = h.reconciler().export(&name).await.unwrap().unwrap();
 
-    assert_eq!(serde_json::to_value(&spec).unwrap(), json!({"image": image}));
+    // From its version 5 on, Podman tells limits of processes and files that its service has.
+    let mut stated = spec.clone();
+    stated.resources.ulimits = None;
+    assert_eq!(serde_json::to_value(&stated).unwrap(), json!({"image": image}));
     h.assert_reached(&name, Goal::running(spec)).await;
+}
+
+/// Podman tells it as it tells of a container that states none.
+async fn the_network_of_all_may_be_stated(h: &Harness) {
+    let stated = || Goal::running(h.spec(json!({"network": {"networks": {"podman": {}}}})));
+
+    h.reach(&h.name("web"), stated()).await;
+
+    h.assert_reached(&h.name("web"), stated()).await;
+    h.assert_reached(&h.name("web"), Goal::running(h.spec(json!({})))).await;
 }

@@ -72,6 +72,7 @@ cases! { "reconcile";
     a_config_check_runs_only_when_asked_and_only_when_nothing_else_is_to_do;
     an_export_is_a_spec_with_which_nothing_is_to_do;
     an_export_of_a_missing_container_is_none;
+    devices_of_a_privileged_container_are_no_difference;
     reconciling_nothing_asks_nothing;
 }
 
@@ -827,7 +828,19 @@ async fn an_export_is_a_spec_with_which_nothing_is_to_do(h: &Harness) {
     if defaults.resources.shm_size.is_none() {
         stated.resources.shm_size = exported.resources.shm_size;
     }
+    if defaults.resources.ulimits.is_none() {
+        stated.resources.ulimits.clone_from(&exported.resources.ulimits);
+    }
     assert_eq!(exported, stated);
+}
+
+/// Which has all devices, so that Podman tells none.
+async fn devices_of_a_privileged_container_are_no_difference(h: &Harness) {
+    let spec = || h.spec(json!({"security": {"privileged": true}, "devices": ["/dev/null:/dev/kit"]}));
+
+    h.reach(&h.name("web"), Goal::Created(Box::new(spec()))).await;
+
+    h.assert_reached(&h.name("web"), Goal::Created(Box::new(spec()))).await;
 }
 
 async fn an_export_of_a_missing_container_is_none(h: &Harness) {

@@ -149,6 +149,7 @@ pub fn rows() -> Vec<Row> {
         row("security.cap_drop", "set", json!(["CHOWN"])),
         row("security.cap_drop", "all", json!(["ALL"])).from(json!(["CHOWN"])),
         row("security.security_opt", "set", json!(["seccomp=unconfined"])),
+        row("security.security_opt", "two labels", json!(["label:level:s0:c1,c2", "label:type:kit_t"])),
         row("security.security_opt", "labels off", json!(["label:disable"])),
         row("security.no_new_privileges", "switched on", json!(true)),
         row("security.read_only", "switched on", json!(true)),

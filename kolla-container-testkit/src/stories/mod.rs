@@ -1,7 +1,7 @@
 //! Stories on a real engine, as its users live them: what they did by hand, what others did at the same time, what
 //! fails on the way.
 //!
-//! Unlike the [cases](crate::cases) they reach past the port, to the engine's own command and to the programs in its
+//! Unlike the [cases](mod@crate::cases) they reach past the port, to the engine's own command and to the programs in its
 //! containers, so the engine in memory cannot tell them. What only one engine can tell is among the tests of its backend.
 
 pub mod bugs;

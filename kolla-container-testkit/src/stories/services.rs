@@ -2,7 +2,7 @@
 //!
 //! Their images are one that does nothing, under their names. Containers, volumes and most folders of the host are the
 //! case's own, and new containers are watched for a moment only. Besides, only what nobody may have so much of is adapted:
-//! see [`lowered`].
+//! see `lowered`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

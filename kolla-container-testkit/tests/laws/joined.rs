@@ -251,6 +251,44 @@ fn when_one_fails_all_that_have_joined_each_other_are_as_they_were() {
     }
 }
 
+/// Whoever is to go is there for as long as somebody may have to be put back who stands on it.
+#[test]
+fn a_base_that_is_to_go_stays_while_one_that_leaves_it_has_not_proved_itself() {
+    for (image, is_fine) in [("exits", false), ("plain", true)] {
+        in_time(async {
+            let world = World::new().await;
+            reach(&world, 1).await;
+            let before = world.containers().await;
+            let running = |image: &str| Goal::running(spec(json!({"image": format!("localhost/kit/{image}:1")})));
+            let goal = |(name, goal): (&ContainerName, &Goal)| {
+                let goal = match name.as_str() {
+                    "z-base" => Goal::Absent { volumes: false },
+                    "b-joiner" => running(image),
+                    "c-joiner" => running("plain"),
+                    _ => goal.clone(),
+                };
+                (name.clone(), goal)
+            };
+            let goals: Goals = old().iter().map(goal).collect();
+
+            let report = world.reconciler().reconcile(&goals).await.unwrap();
+
+            assert_eq!(report.is_success(), is_fine, "{report}");
+            let after = world.containers().await;
+            let id = |containers: &BTreeMap<String, ContainerState>, name| {
+                containers.get(name).map(|state: &ContainerState| state.id.clone())
+            };
+            if is_fine {
+                assert_eq!(id(&after, "z-base"), None, "{report}");
+            } else {
+                assert_eq!(id(&after, "z-base"), id(&before, "z-base"), "{report}");
+                assert_eq!(id(&after, "b-joiner"), id(&before, "b-joiner"), "{report}");
+                assert_all_run(&world, &report.to_string()).await;
+            }
+        });
+    }
+}
+
 /// Whoever stands in the way and is no goal is named; the engine is not even asked.
 #[test]
 fn what_is_left_of_joined_containers_is_not_cleared_away_for_one_of_them_alone() {
