@@ -38,7 +38,7 @@ impl Refusal {
 }
 
 /// In this order: what a program in a container is missing is not what the engine is missing.
-const KNOWN: [(&str, ErrorKind); 37] = [
+const KNOWN: [(&str, ErrorKind); 38] = [
     ("cannot connect to", ErrorKind::Unreachable),
     ("unable to connect to", ErrorKind::Unreachable),
     ("permission denied while trying to connect", ErrorKind::Denied),
@@ -54,6 +54,7 @@ const KNOWN: [(&str, ErrorKind); 37] = [
     ("is not running", ErrorKind::Conflict),
     ("is paused", ErrorKind::Conflict),
     ("container state improper", ErrorKind::Conflict),
+    ("unique constraint failed", ErrorKind::Conflict),
     ("already in use", ErrorKind::Conflict),
     ("already exists", ErrorKind::Conflict),
     ("already used", ErrorKind::Conflict),
