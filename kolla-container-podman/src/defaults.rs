@@ -11,7 +11,8 @@ use kolla_container_core::spec::{
 use kolla_container_core::state::{Additions, ApiLevel, CapabilitySets, EngineFacts, EngineKind, Features, HostFacts};
 use kolla_container_core::{ByteSize, ContainerSpec, CpuSet, Cpus, Limit, TimeSpan};
 use semver::Version;
-use serde::Deserialize;
+
+use crate::decode::{Info, InfoHost};
 
 /// The network that a container joins where none is stated.
 pub(crate) const NETWORK: &str = "podman";
@@ -19,7 +20,7 @@ pub(crate) const NETWORK: &str = "podman";
 pub(crate) const STOP_TIMEOUT: TimeSpan = TimeSpan::from_secs(10);
 /// What may be done with a device.
 pub(crate) const DEVICE_PERMISSIONS: &str = "rwm";
-/// How many processes a container may have.
+/// How many processes a container may have, where Podman can limit it.
 const PIDS: u64 = 2048;
 /// 65536 kB, of the thousand.
 const SHM_SIZE: u64 = 65_536_000;
@@ -51,8 +52,9 @@ const UPDATED: [&str; 12] = [
 ];
 
 /// Fields of which Podman does not say what they were made with, or not all.
-const UNREPORTED: [&str; 9] = [
+const UNREPORTED: [&str; 10] = [
     "device_cgroup_rules",
+    "devices.host",
     "devices.permissions",
     "logging.options",
     "mounts.relabel",
@@ -82,39 +84,10 @@ const OCI_CAPABILITIES: [&str; 14] = [
 ];
 
 /// `GET /libpod/info`, as far as it is read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Info {
-    host: InfoHost,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct InfoHost {
-    cgroup_version: String,
-    hostname: String,
-    log_driver: String,
-    oci_runtime: InfoRuntime,
-    security: InfoSecurity,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct InfoRuntime {
-    name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct InfoSecurity {
-    capabilities: String,
-    rootless: bool,
-}
-
 /// What is known of an engine once it has answered.
 pub(crate) fn facts(version: Version, info: &Info, is_local: bool) -> EngineFacts {
-    let InfoHost { cgroup_version, hostname, security, .. } = &info.host;
-    let cgroup_version = if cgroup_version == "v2" { 2 } else { 1 };
+    let InfoHost { hostname, security, .. } = &info.host;
+    let cgroup_version = info.host.cgroup_version();
     // What a version can do, its development builds and those of distributions can.
     let plain = Version::new(version.major, version.minor, version.patch);
     let level = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
@@ -123,7 +96,7 @@ pub(crate) fn facts(version: Version, info: &Info, is_local: bool) -> EngineFact
         api: ApiLevel::new(level(version.major), level(version.minor)),
         host: HostFacts { name: hostname.clone(), cgroup_version, rootless: security.rootless, local: is_local },
         features: features(&plain, cgroup_version, security.rootless),
-        defaults: defaults(info, cgroup_version),
+        defaults: defaults(info),
         additions: additions(&plain, info),
         version,
     }
@@ -140,7 +113,7 @@ pub(crate) fn facts(version: Version, info: &Info, is_local: bool) -> EngineFact
 /// ```
 pub fn recorded_facts() -> EngineFacts {
     let info = Info::default();
-    let mut defaults = defaults(&info, 1);
+    let mut defaults = defaults(&info);
     defaults.namespaces.cgroup = None;
     defaults.security.cap_add = None;
     defaults.security.cap_drop = None;
@@ -223,7 +196,7 @@ pub(crate) fn healthcheck() -> Healthcheck {
 }
 
 /// What Podman gives to each field that nobody states.
-fn defaults(info: &Info, cgroup_version: u8) -> ContainerSpec {
+fn defaults(info: &Info) -> ContainerSpec {
     let known = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     ContainerSpec {
         command: Some(Command::default()),
@@ -248,7 +221,7 @@ fn defaults(info: &Info, cgroup_version: u8) -> ContainerSpec {
             // `ipcns` in containers.conf
             ipc: None,
             pid: Some(NamespaceMode::Private),
-            cgroup: Some(if cgroup_version == 2 { NamespaceMode::Private } else { NamespaceMode::Host }),
+            cgroup: Some(if info.host.cgroup_version() == 2 { NamespaceMode::Private } else { NamespaceMode::Host }),
             user: Some(NamespaceMode::Host),
             uts: Some(NamespaceMode::Private),
         },
@@ -260,7 +233,7 @@ fn defaults(info: &Info, cgroup_version: u8) -> ContainerSpec {
             no_new_privileges: Some(false),
             read_only: Some(false),
         },
-        resources: resources(),
+        resources: resources(&info.host),
         healthcheck: healthcheck(),
         restart: Some(RestartPolicy::No),
         logging: Logging { driver: known(&info.host.log_driver), options: None },
@@ -288,7 +261,7 @@ fn network(info: &Info) -> Network {
     }
 }
 
-fn resources() -> Resources {
+fn resources(host: &InfoHost) -> Resources {
     Resources {
         memory: Some(Limit::Unlimited),
         memory_reservation: Some(Limit::Unlimited),
@@ -302,7 +275,7 @@ fn resources() -> Resources {
         cpuset_cpus: Some(CpuSet::default()),
         cpuset_mems: Some(CpuSet::default()),
         blkio_weight: Some(0),
-        pids_limit: Some(Limit::At(PIDS)),
+        pids_limit: Some(if host.limits_processes() { Limit::At(PIDS) } else { Limit::Unlimited }),
         shm_size: Some(ByteSize::from_bytes(SHM_SIZE)),
         // Some are set in every container, also where none is stated.
         ulimits: None,

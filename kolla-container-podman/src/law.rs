@@ -10,7 +10,8 @@ use kolla_container_testkit::matrix::{self, Places, rows};
 use semver::Version;
 use serde_json::{Value, json};
 
-use crate::defaults::{self, Info, recorded_facts};
+use crate::decode::Info;
+use crate::defaults::{self, recorded_facts};
 use crate::encode::creation;
 
 fn places() -> Places {
@@ -99,4 +100,29 @@ fn what_is_not_reported_is_a_field_or_a_part_of_one() {
             |field: &&str| path == *field || path.strip_prefix(*field).is_some_and(|part| part.starts_with('.'));
         assert!(fields.iter().any(is_one), "{path}");
     }
+}
+
+#[test]
+fn an_annotation_of_podmans_own_is_refused_by_its_key() {
+    let spec = ContainerSpec::from_value(json!({"annotations": {"io.podman.annotations.init": "TRUE", "mine": "1"}}));
+
+    let said = creation(&"web".parse().unwrap(), &spec.unwrap()).err().unwrap().to_string();
+
+    assert!(said.contains("annotations[io.podman.annotations.init]") && !said.contains("mine"), "{said}");
+}
+
+#[test]
+fn processes_are_limited_where_podman_can_limit_them() {
+    let limit = |host: Value| {
+        let info: Info = serde_json::from_value(json!({"host": host})).unwrap();
+        defaults::facts(Version::new(4, 3, 1), &info, true).defaults.resources.pids_limit.unwrap().value()
+    };
+    let rootless = |manager: &str, version: &str| {
+        limit(json!({"cgroupManager": manager, "cgroupVersion": version, "security": {"rootless": true}}))
+    };
+
+    assert_eq!(limit(json!({"cgroupManager": "cgroupfs", "cgroupVersion": "v1", "security": null})), Some(2048));
+    assert_eq!(rootless("systemd", "v2"), Some(2048));
+    assert_eq!(rootless("cgroupfs", "v2"), None);
+    assert_eq!(rootless("systemd", "v1"), None);
 }

@@ -32,7 +32,10 @@ pub(super) fn add(
         labels(expected, &container.config);
     }
     if !features.is_reported("devices.permissions") {
-        devices(expected, &container.config, engine);
+        permissions(expected, &container.config);
+    }
+    if !features.is_reported("devices.host") {
+        devices(expected, container, engine);
     }
     default_network(expected, &container.config, additions);
     processors(&mut expected.resources, &container.config.resources);
@@ -169,19 +172,42 @@ fn labels(expected: &mut ContainerSpec, observed: &ContainerSpec) {
     }
 }
 
-/// What may be done with a device, where the engine does not say. Of a privileged container, which has all of them, and
-/// without the privileges of root, with which devices are mounted, such an engine says none.
-fn devices(expected: &mut ContainerSpec, observed: &ContainerSpec, engine: &EngineFacts) {
+/// What may be done with a device, where the engine does not say.
+fn permissions(expected: &mut ContainerSpec, observed: &ContainerSpec) {
+    let (Some(expected), Some(there)) = (&mut expected.devices, &observed.devices) else { return };
+    let as_told = |mut device: Device| {
+        let same = there.iter().find(|there| there.host == device.host && there.container == device.container);
+        if let Some(same) = same {
+            device.permissions.clone_from(&same.permissions);
+        }
+        device
+    };
+    *expected = std::mem::take(expected).into_iter().map(as_told).collect();
+}
+
+/// Which device of the host is which in the container, where a record says it. Such an engine tells what a symbolic link
+/// leads to and what is in a folder; of a privileged container, which has all devices, and without the privileges of root,
+/// with which devices are mounted, it tells none.
+fn devices(expected: &mut ContainerSpec, container: &ContainerState, engine: &EngineFacts) {
+    let observed = &container.config;
     let (Some(expected), Some(there)) = (&mut expected.devices, &observed.devices) else { return };
     if observed.security.privileged == Some(true) || engine.host.rootless {
         expected.clone_from(there);
         return;
     }
+    if container.owner.applied.as_ref().and_then(|applied| applied.field("devices.host")).is_none() {
+        return;
+    }
     let as_told = |device: Device| {
-        let same = there.iter().find(|there| there.host == device.host && there.container == device.container);
-        same.cloned().unwrap_or(device)
+        let is_same = |there: &&Device| there.container == device.container;
+        let is_inside = |there: &&Device| there.container.is_below(&device.container);
+        let same: Vec<Device> = match there.iter().find(is_same) {
+            Some(same) => vec![same.clone()],
+            None => there.iter().filter(is_inside).cloned().collect(),
+        };
+        if same.is_empty() { vec![device] } else { same }
     };
-    *expected = std::mem::take(expected).into_iter().map(as_told).collect();
+    *expected = std::mem::take(expected).into_iter().flat_map(as_told).collect();
 }
 
 /// One and a half processors are a quota of 150 ms in each period of 100 ms: said otherwise, it is no difference.

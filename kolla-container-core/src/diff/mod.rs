@@ -158,7 +158,10 @@ impl Visitor for Comparing<'_> {
         let extra =
             self.surroundings.comparison.mode(field.path) == Mode::AllowExtra || unknown_image || unknown_default;
         let mut entries = T::differences(desired, current, extra);
-        entries.extend(self.differing_parts(field));
+        // What is made anew for the rest gets its parts in any case.
+        if entries.is_empty() {
+            entries = self.differing_parts(field);
+        }
         if !entries.is_empty() {
             let can_update = self.surroundings.engine.features.can_update(field.path);
             let remedy = match field.cure {

@@ -193,13 +193,13 @@ mod tests {
     #[test]
     fn no_part_of_a_value_is_digested_from_another_text_than_before() {
         let spec: ContainerSpec = serde_json::from_str(STATED).unwrap();
-        let parts = ["devices.permissions", "mounts.relabel", "network.networks.addresses"];
+        let parts = ["devices.host", "devices.permissions", "mounts.relabel", "network.networks.addresses"];
 
         let text = record(&spec, &Features::all().unreporting(&parts)).to_string();
 
         assert_eq!(
             text,
-            "v1 devices.permissions=1eca4585d4db5f2ae595ecf711caaed6 mounts.relabel=80613def3a28e2f9c062b77f607cfa5c network.networks.addresses=ba7ab2b9d030f46a358bb248bb524590"
+            "v1 devices.host=c1406fb7c79ad5c6843ceb11fe8cc054 devices.permissions=1eca4585d4db5f2ae595ecf711caaed6 mounts.relabel=80613def3a28e2f9c062b77f607cfa5c network.networks.addresses=ba7ab2b9d030f46a358bb248bb524590"
         );
     }
 

@@ -422,11 +422,17 @@ impl Value for BTreeSet<Device> {
         self.is_empty()
     }
 
-    const PARTS: &'static [&'static str] = &["permissions"];
+    const PARTS: &'static [&'static str] = &["host", "permissions"];
 
-    fn part(&self, _: &str) -> String {
-        let some = self.iter().filter(|device| device.permissions != ALL_PERMISSIONS);
-        stated(some.map(|device| (&device.container, device.permissions.clone())))
+    fn part(&self, part: &str) -> String {
+        stated(self.iter().map(|device| {
+            let text = match part {
+                "host" => device.host.to_string(),
+                _ if device.permissions == ALL_PERMISSIONS => String::new(),
+                _ => device.permissions.clone(),
+            };
+            (&device.container, text)
+        }))
     }
 }
 

@@ -21,6 +21,11 @@ impl CleanPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is in the folder `other`, at whatever depth.
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self.0.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/') || other.as_str() == "/")
+    }
 }
 
 impl fmt::Display for CleanPath {

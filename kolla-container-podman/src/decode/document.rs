@@ -12,10 +12,13 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserial
 
 /// Declares a document whose keys are all optional.
 macro_rules! document {
-    ($(#[$meta:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $kind:ty,)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($fields:tt)* }) => {
+        document! { $(#[$meta])* $name in "PascalCase" { $($fields)* } }
+    };
+    ($(#[$meta:meta])* $name:ident in $case:literal { $($(#[$of_field:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Default, Deserialize)]
-        #[serde(default, rename_all = "PascalCase")]
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = $case)]
         pub(crate) struct $name {
             $(
                 #[serde(deserialize_with = "or_default")]
@@ -244,8 +247,50 @@ document! {
     }
 }
 
+document! {
+    /// `GET /libpod/info`
+    Info in "camelCase" {
+        host: InfoHost,
+    }
+}
+
+document! {
+    InfoHost in "camelCase" {
+        cgroup_manager: String,
+        cgroup_version: String,
+        hostname: String,
+        log_driver: String,
+        oci_runtime: InfoRuntime,
+        security: InfoSecurity,
+    }
+}
+
+document! {
+    InfoRuntime in "camelCase" {
+        name: String,
+    }
+}
+
+document! {
+    InfoSecurity in "camelCase" {
+        capabilities: String,
+        rootless: bool,
+    }
+}
+
+impl InfoHost {
+    pub(crate) fn cgroup_version(&self) -> u8 {
+        if self.cgroup_version == "v2" { 2 } else { 1 }
+    }
+
+    /// Without the privileges of root, only systemd gives away control groups, and only those of version 2.
+    pub(crate) fn limits_processes(&self) -> bool {
+        !self.security.rootless || self.cgroup_manager == "systemd" && self.cgroup_version() == 2
+    }
+}
+
 /// A list of words; the words joined by spaces below Podman 5.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Words {
     List(Vec<String>),
@@ -259,7 +304,7 @@ impl Default for Words {
 }
 
 /// A word; a number below Podman 5.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Word {
     Text(String),

@@ -39,6 +39,7 @@ use kolla_container_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use self::document::{Info, InfoHost};
 pub(crate) use self::state::{REMEMBERED, status};
 use crate::error::without_value;
 

@@ -15,7 +15,7 @@ use kolla_container_core::spec::{
     Command, Device, DeviceCgroupRule, Environment, HealthTest, Healthcheck, Logging, Platform, RestartPolicy, TextMap,
 };
 use kolla_container_core::state::ContainerUpdate;
-use kolla_container_core::{ByteSize, ContainerName, ContainerSpec, TimeSpan, Violations};
+use kolla_container_core::{ByteSize, ContainerName, ContainerSpec, FieldPath, TimeSpan, Violations};
 
 use self::generator::{Device as DevicePath, DeviceRule, HealthConfig, LogConfig};
 pub(crate) use self::generator::{Generator, Resources};
@@ -70,6 +70,12 @@ pub(crate) fn creation(name: &ContainerName, spec: &ContainerSpec) -> Result<Gen
     }
     if device_requests.as_ref().is_some_and(|requests| !requests.is_empty()) {
         wrong.add("device_requests", "Podman takes devices of the CDI, by name");
+    }
+    for key in annotations.iter().flat_map(|TextMap(annotations)| annotations.keys()) {
+        if key.starts_with(REMEMBERED) {
+            let reason = format!("Podman remembers other fields below {REMEMBERED}: state the field itself");
+            wrong.add(FieldPath::root().field("annotations").key(key), reason);
+        }
     }
     let (policy, tries) = restart.map(policy).unzip();
     let (env, unsetenv) = environment.as_ref().map(variables).unzip();

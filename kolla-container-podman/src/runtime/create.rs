@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kolla_container_core::spec::{Bind, HealthTest, Healthcheck, Mount, Mounts};
+use kolla_container_core::spec::{Bind, HealthTest, Healthcheck, Mount, Mounts, Volume};
 use kolla_container_core::state::{ContainerState, Created, Status, Warning};
 use kolla_container_core::{
     ContainerId, ContainerName, ContainerSpec, ErrorKind, FieldPath, Result, Runtime, Violations, VolumeName,
 };
+use semver::Version;
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 
 use super::{Podman, warning};
 use crate::decode;
 use crate::encode;
 use crate::error::{Asked, Failure};
 use crate::wire::Call;
+
+/// The first version that does not hold the locks of several volumes at the same time.
+const LOCKS_ONE_BY_ONE: Version = Version::new(4, 8, 0);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -34,10 +39,23 @@ impl Podman {
             sources(&spec).map_err(rejected)?;
         }
         let volumes = spec.mounts.as_ref().map_or(0, |Mounts(mounts)| mounts.len());
+        let turn = self.turn(&spec).await;
         let answer = self.made(&body, volumes).await.map_err(|failure| asked.failed(&failure))?;
+        drop(turn);
         let id = answer.id.parse().map_err(|error| decode::undecodable("create container", name, error))?;
         let warnings = answer.warnings.unwrap_or_default();
         Ok(Created { id, warnings: warnings.into_iter().map(warning::read).collect::<Vec<Warning>>() })
+    }
+
+    /// Waits until no other container is made, where that may block the whole engine for ever: below 4.8 it locks all
+    /// volumes of a new container, in no order, so that two of them that share two wait for each other
+    /// (containers/podman#20329).
+    async fn turn(&self, spec: &ContainerSpec) -> Option<MutexGuard<'_, ()>> {
+        let mounts = spec.mounts.iter().flat_map(|Mounts(mounts)| mounts.values());
+        let volumes = mounts.filter(|mount| matches!(mount, Mount::Volume(Volume { name: Some(_), .. }))).count();
+        let may_share = volumes > 1 || spec.volumes_from.as_ref().is_some_and(|others| !others.is_empty());
+        let blocks = may_share && self.facts.version < LOCKS_ONE_BY_ONE;
+        if blocks { Some(self.making.lock().await) } else { None }
     }
 
     /// Podman makes missing volumes with the container, and fails when somebody else makes one at the same moment. It is

@@ -26,9 +26,11 @@ use kolla_container_core::{
 use semver::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::connect::Connection;
-use crate::defaults::{self, Info};
+use crate::decode::Info;
+use crate::defaults;
 use crate::encode;
 use crate::error::{Asked, Failure};
 use crate::wire::{Call, Client};
@@ -61,6 +63,8 @@ const REMOVES_ITSELF: Duration = Duration::from_secs(10);
 pub struct Podman {
     client: Client,
     facts: Arc<EngineFacts>,
+    /// Held while a container is made of which two at the same time would block the engine.
+    making: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Podman {
@@ -90,7 +94,7 @@ impl Podman {
         let fallback = || Version::new(u64::from(level.major), u64::from(level.minor), 0);
         let version = opened.version.parse().unwrap_or_else(|_| fallback());
         let facts = EngineFacts { api: level, ..defaults::facts(version, &info, connection.is_local()) };
-        Ok(Self { client: opened.client, facts: Arc::new(facts) })
+        Ok(Self { client: opened.client, facts: Arc::new(facts), making: Arc::default() })
     }
 
     /// What may happen to a container: `POST /containers/{id}/{act}`.

@@ -11,6 +11,7 @@ cases! { "run";
     what_podman_run_made_is_replaced_by_its_export_and_then_nothing_is_to_do ["resources.memory_swap", "resources.cpus"];
     what_podman_run_made_with_nothing_said_is_exported_as_its_image_and_nothing_is_to_do;
     the_network_of_all_may_be_stated;
+    a_device_by_a_symbolic_link_and_a_folder_of_devices_are_no_difference_until_they_change;
 }
 
 /// A user's words, with some to be filled in.
@@ -159,4 +160,24 @@ async fn the_network_of_all_may_be_stated(h: &Harness) {
 
     h.assert_reached(&h.name("web"), stated()).await;
     h.assert_reached(&h.name("web"), Goal::running(h.spec(json!({})))).await;
+}
+
+/// Podman tells what the link leads to, and what is in the folder.
+async fn a_device_by_a_symbolic_link_and_a_folder_of_devices_are_no_difference_until_they_change(h: &Harness) {
+    let folder = tempfile::tempdir().unwrap();
+    let link = |name: &str, device: &str| {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(device, &link).unwrap();
+        link.display().to_string()
+    };
+    let goal = |linked: &str| {
+        Goal::running(h.spec(json!({"devices": [format!("{linked}:/dev/kit"), "/dev/net:/dev/kit-net"]})))
+    };
+    let (one, other) = (link("one", "/dev/null"), link("other", "/dev/zero"));
+
+    h.reach(&h.name("web"), goal(&one)).await;
+
+    h.assert_reached(&h.name("web"), goal(&one)).await;
+    let plan = h.plan(&h.name("web"), goal(&other)).await;
+    assert!(plan.to_string().contains("devices[host]"), "{plan}");
 }

@@ -72,7 +72,7 @@ cases! { "reconcile";
     a_config_check_runs_only_when_asked_and_only_when_nothing_else_is_to_do;
     an_export_is_a_spec_with_which_nothing_is_to_do;
     an_export_of_a_missing_container_is_none;
-    devices_of_a_privileged_container_are_no_difference;
+    devices_of_a_privileged_container_are_no_difference_until_they_change;
     reconciling_nothing_asks_nothing;
 }
 
@@ -835,12 +835,18 @@ async fn an_export_is_a_spec_with_which_nothing_is_to_do(h: &Harness) {
 }
 
 /// Which has all devices, so that Podman tells none.
-async fn devices_of_a_privileged_container_are_no_difference(h: &Harness) {
-    let spec = || h.spec(json!({"security": {"privileged": true}, "devices": ["/dev/null:/dev/kit"]}));
+async fn devices_of_a_privileged_container_are_no_difference_until_they_change(h: &Harness) {
+    let goal = |device: &str| {
+        let spec = h.spec(json!({"security": {"privileged": true}, "devices": [device]}));
+        Goal::Created(Box::new(spec))
+    };
+    h.reach(&h.name("web"), goal("/dev/null:/dev/kit")).await;
 
-    h.reach(&h.name("web"), Goal::Created(Box::new(spec()))).await;
+    h.assert_reached(&h.name("web"), goal("/dev/null:/dev/kit")).await;
 
-    h.assert_reached(&h.name("web"), Goal::Created(Box::new(spec()))).await;
+    let plan = h.plan(&h.name("web"), goal("/dev/zero:/dev/kit")).await;
+    let fields: Vec<_> = plan.containers[0].changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!(fields, ["devices"]);
 }
 
 async fn an_export_of_a_missing_container_is_none(h: &Harness) {

@@ -15,7 +15,7 @@ cases! { "neighbours";
     one_that_joined_the_network_of_another_talks_to_it_after_both_are_replaced;
     one_that_others_have_joined_is_refused_with_their_names_when_they_are_no_goals;
     one_that_others_have_joined_is_removed_after_them;
-    those_that_are_made_at_the_same_time_share_a_new_volume;
+    those_that_are_made_at_the_same_time_share_new_volumes;
 }
 
 /// A network of the case, and an address in it.
@@ -142,11 +142,16 @@ async fn one_that_others_have_joined_is_removed_after_them(h: &Harness) {
 }
 
 /// On Podman one of two that make the same volume at the same time is refused it.
-async fn those_that_are_made_at_the_same_time_share_a_new_volume(h: &Harness) {
-    let spec = h.spec(json!({"mounts": [format!("{}:/var/log/kolla", h.volume("kolla_logs"))]}));
-    let names: Vec<ContainerName> = (0..8).map(|number| h.name(&format!("worker-{number}"))).collect();
+/// In turn one volume is mounted before the other: an engine that locks both in that order may wait for ever.
+async fn those_that_are_made_at_the_same_time_share_new_volumes(h: &Harness) {
+    let [logs, data] = ["kolla_logs", "data"].map(|volume| h.volume(volume));
+    let mounts =
+        [json!([format!("{logs}:/a"), format!("{data}:/b")]), json!([format!("{data}:/a"), format!("{logs}:/b")])];
+    let specs = mounts.map(|mounts| h.spec(json!({"mounts": mounts})));
+    let names: Vec<ContainerName> = (0..32).map(|number| h.name(&format!("worker-{number}"))).collect();
+    let making = names.iter().zip(specs.iter().cycle());
 
-    let made = future::join_all(names.iter().map(|name| h.runtime().create_container(name, &spec))).await;
+    let made = future::join_all(making.map(|(name, spec)| h.runtime().create_container(name, spec))).await;
 
     for made in made {
         assert_eq!(made.map(drop).map_err(|error| error.report()), Ok(()));
