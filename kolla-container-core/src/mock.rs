@@ -96,6 +96,7 @@ mockall::mock! {
     #[async_trait]
     impl Supervisor for Supervisor {
         fn render(&self, service: &Service) -> String;
+        fn starts_otherwise(&self, there: &str, wanted: &str) -> bool;
         async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>>;
         async fn install(&self, name: &ContainerName, text: &str) -> Result<()>;
         async fn remove(&self, name: &ContainerName) -> Result<()>;

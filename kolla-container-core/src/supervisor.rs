@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::name::ContainerName;
 use crate::quantity::TimeSpan;
-use crate::spec::{RestartPolicy, StartLimit};
+use crate::spec::{ContainerSpec, RestartPolicy, StartLimit};
 use crate::state::EngineKind;
 use crate::text::words;
 
@@ -22,6 +22,12 @@ use crate::text::words;
 pub trait Supervisor: fmt::Debug + Send + Sync + 'static {
     /// The text of the unit for `service`; comparing it with what is installed is all there is to drift.
     fn render(&self, service: &Service) -> String;
+
+    /// Whether what runs by the text `there` has to be stopped and started again for the text `wanted` to hold, as when
+    /// it was started by another program. No unless this says so.
+    fn starts_otherwise(&self, _there: &str, _wanted: &str) -> bool {
+        false
+    }
 
     /// The unit of a container; `None` when there is none.
     async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>>;
@@ -53,10 +59,45 @@ pub struct Service {
     pub engine: EngineKind,
     /// When the supervisor starts it again; `unless-stopped` is the same as `always` here.
     pub restart: RestartPolicy,
-    /// How often and how fast.
+    /// How often at most, and in which time.
     pub start_limit: StartLimit,
     /// How long it may take to stop; the engine's default unless stated.
     pub stop_timeout: Option<TimeSpan>,
+}
+
+impl Service {
+    /// What a supervisor has to know of a container that is made from `spec`.
+    ///
+    /// Where the restart policy counts (`on-failure:3`) and no start limit is stated, the count is the limit: the first
+    /// start, and that many more.
+    pub fn new(container: ContainerName, engine: EngineKind, spec: &ContainerSpec) -> Self {
+        let restart = spec.restart.unwrap_or_default();
+        let default = match restart {
+            RestartPolicy::OnFailure(Some(retries)) => {
+                StartLimit { burst: retries.saturating_add(1), ..StartLimit::default() }
+            }
+            _ => StartLimit::default(),
+        };
+        let start_limit = spec.deploy.start_limit.unwrap_or(default);
+        Self { container, engine, restart, start_limit, stop_timeout: spec.stop_timeout }
+    }
+
+    /// How long a supervisor waits before it starts the container again, in whole seconds: as long as lets all starts of
+    /// the limit happen in its time. `None` where they do not fit into it, so that the limit would never be reached.
+    ///
+    /// ```
+    /// use kolla_container_core::{ContainerSpec, Service, state::EngineKind};
+    ///
+    /// let spec = ContainerSpec::default();
+    /// let service = Service::new("db".parse()?, EngineKind::Docker, &spec);
+    ///
+    /// assert_eq!(service.restart_delay(), Some("11s".parse()?)); // 10 starts in 120 s, and a second for each
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restart_delay(&self) -> Option<TimeSpan> {
+        let each = self.start_limit.interval.as_duration().as_secs().checked_div(self.start_limit.burst.into())?;
+        each.checked_sub(1).filter(|delay| *delay > 0).map(TimeSpan::from_secs)
+    }
 }
 
 /// A unit as observed.
@@ -70,6 +111,8 @@ pub struct UnitState {
     pub enabled: bool,
     /// Whether it was made impossible to start.
     pub masked: bool,
+    /// Whether the supervisor goes by this text: what was written and not reloaded is not in force.
+    pub loaded: bool,
     /// What it is doing.
     pub active: Active,
 }

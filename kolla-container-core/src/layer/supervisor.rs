@@ -13,6 +13,10 @@ impl<L: Layer, P: Supervisor + ?Sized> Supervisor for Layered<L, P> {
         self.inner.render(service)
     }
 
+    fn starts_otherwise(&self, there: &str, wanted: &str) -> bool {
+        self.inner.starts_otherwise(there, wanted)
+    }
+
     async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>> {
         let call = Call::read("unit", "inspect unit", name);
         self.layer.call(&call, self.inner.unit(name)).await

@@ -144,6 +144,11 @@ impl Supervisor for MemorySupervisor {
         )
     }
 
+    fn starts_otherwise(&self, there: &str, wanted: &str) -> bool {
+        let engine = |text: &str| text.lines().find(|line| line.starts_with("engine=")).map(str::to_owned);
+        engine(there) != engine(wanted)
+    }
+
     async fn unit(&self, name: &ContainerName) -> Result<Option<UnitState>> {
         self.note("unit", name, Kind::Read);
         let Some(mut state) = self.units().units.get(name).cloned() else { return Ok(None) };
@@ -160,15 +165,21 @@ impl Supervisor for MemorySupervisor {
     async fn install(&self, name: &ContainerName, text: &str) -> Result<()> {
         self.note("install", name, Kind::Write);
         let mut units = self.units();
-        let inactive =
-            UnitState { text: String::new(), ours: true, enabled: true, masked: false, active: Active::Inactive };
+        let inactive = UnitState {
+            text: String::new(),
+            ours: true,
+            enabled: true,
+            masked: false,
+            loaded: true,
+            active: Active::Inactive,
+        };
         let unit = units.units.entry(name.clone()).or_insert(inactive);
         if !unit.ours {
             let conflict = Error::new(ErrorKind::Conflict, "install unit", name);
             return Err(conflict.because("a unit that is not ours is in its place"));
         }
         text.clone_into(&mut unit.text);
-        unit.enabled = true;
+        (unit.enabled, unit.loaded) = (true, true);
         Ok(())
     }
 

@@ -175,8 +175,11 @@ impl Subject<'_> {
         if matches!(self.goal, Goal::Created(_)) {
             return;
         }
-        self.mend_unit();
         let wants_pause = matches!(self.goal, Goal::Paused(_));
+        if self.unit.starts_otherwise && self.unit.is_active() {
+            return self.start_otherwise(old, wants_pause);
+        }
+        self.mend_unit();
         let wants_health = matches!(self.goal, Goal::Healthy(_)) && old.config.healthcheck.is_active();
         let mut steps = Steps::because(Cause::Status(old.status.clone()));
         match &old.status {
@@ -239,6 +242,27 @@ impl Subject<'_> {
                 self.take(steps, Effect::Verified);
             }
         }
+    }
+
+    /// A unit that started something by another program: it stops that as it knows how to, and starts the container anew.
+    fn start_otherwise(&mut self, old: &ContainerState, wants_pause: bool) {
+        let (target, name) = (Target::Existing(old.id.clone()), self.name.clone());
+        let mut steps = Steps::because(Cause::Unit);
+        if old.status == Status::Paused {
+            let freeze = Action::Pause { target: target.clone() };
+            steps.undone_by(Action::Unpause { target: target.clone() }, [freeze]);
+        }
+        steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
+        if old.status.is_up() {
+            let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
+            steps.undone_by(stop, [Action::Start { target: target.clone() }]);
+        }
+        steps.steps.extend(self.unit_steps().steps);
+        self.start(&target, &mut steps);
+        if wants_pause {
+            steps.once(Action::Pause { target });
+        }
+        self.take(steps, Effect::Restarted);
     }
 
     /// Writes the unit where it is not as it should be, and takes it away where none is wanted.

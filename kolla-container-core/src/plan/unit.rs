@@ -7,7 +7,7 @@ use crate::diff::{Change, Entry, Remedy};
 use crate::error::{Error, ErrorKind};
 use crate::name::ContainerName;
 use crate::shown::Shown;
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, StartLimit};
 use crate::supervisor::{Active, Service, UnitState};
 
 /// A unit as it is and as it should be.
@@ -17,6 +17,10 @@ pub(super) struct Unit<'a> {
     pub(super) there: Option<&'a UnitState>,
     /// Its text as it should be; `None` where the container is not supervised.
     pub(super) wanted: Option<String>,
+    /// Why there cannot be such a unit, if so.
+    impossible: Option<String>,
+    /// Whether what the unit has started has to be started again once it is as it should be.
+    pub(super) starts_otherwise: bool,
     /// Whether it was stopped to clear away what an interrupted run left behind.
     pub(super) was_stopped: bool,
 }
@@ -29,19 +33,21 @@ impl<'a> Unit<'a> {
         there: Option<&'a UnitState>,
         context: &Context<'_>,
     ) -> Self {
-        let wanted =
-            context.supervisor.zip(spec).filter(|(_, spec)| spec.deploy.is_supervised()).map(|(supervisor, spec)| {
-                supervisor.render(&Service {
-                    container: name.clone(),
-                    engine: context.engine.kind,
-                    restart: spec.restart.unwrap_or_default(),
-                    start_limit: spec.deploy.start_limit.unwrap_or_default(),
-                    stop_timeout: spec.stop_timeout,
-                })
-            });
+        let supervised = context.supervisor.zip(spec).filter(|(_, spec)| spec.deploy.is_supervised());
+        let service = supervised.map(|(_, spec)| Service::new(name.clone(), context.engine.kind, spec));
+        let wanted = context.supervisor.zip(service.as_ref()).map(|(supervisor, service)| supervisor.render(service));
+        let impossible = service.filter(|service| service.restart_delay().is_none()).map(|service| {
+            let StartLimit { burst, interval } = service.start_limit;
+            format!("deploy.start_limit: {burst} starts do not fit into {interval}: each takes at least 2 s")
+        });
         // A foreign unit of that name is nobody's business where no unit is wanted.
         let there = there.filter(|unit| unit.ours || wanted.is_some());
-        Self { there, wanted, was_stopped: false }
+        let texts = there.map(|unit| unit.text.as_str()).zip(wanted.as_deref());
+        let starts_otherwise = context
+            .supervisor
+            .zip(texts)
+            .is_some_and(|(supervisor, (there, wanted))| supervisor.starts_otherwise(there, wanted));
+        Self { there, wanted, impossible, starts_otherwise, was_stopped: false }
     }
 
     /// Whether a supervisor starts and stops the container.
@@ -56,6 +62,9 @@ impl<'a> Unit<'a> {
 
     /// Why the unit may not be touched, if so.
     pub(super) fn refusal(&self, name: &ContainerName) -> Option<Error> {
+        if let Some(reason) = &self.impossible {
+            return Some(Error::new(ErrorKind::Rejected, "install unit", name).because(reason));
+        }
         let unit = self.there?;
         let reason = match (unit.ours, unit.masked) {
             (false, _) => "a unit of that name is there that this library did not write; adopt or remove it",
@@ -83,9 +92,11 @@ impl<'a> Unit<'a> {
         if entries.is_empty() && wanted != there.text {
             entries.push(Entry { key: None, current: Shown::text("other text"), desired: Shown::text("our text") });
         }
-        if !there.enabled {
-            let key = Some("enabled".to_owned());
-            entries.push(Entry { key, current: Shown::text("no"), desired: Shown::text("yes") });
+        for (key, is_so) in [("enabled", there.enabled), ("loaded", there.loaded)] {
+            if !is_so {
+                let key = Some(key.to_owned());
+                entries.push(Entry { key, current: Shown::text("no"), desired: Shown::text("yes") });
+            }
         }
         (!entries.is_empty()).then(|| Change { field: "unit".into(), entries, remedy: Remedy::Update })
     }

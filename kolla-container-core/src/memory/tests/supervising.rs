@@ -76,7 +76,8 @@ async fn what_is_not_there_is_stopped_and_removed_and_cannot_be_started() {
 async fn a_unit_that_is_not_ours_is_left_alone() {
     let supervisor = MemorySupervisor::new(&plain());
     let text = "theirs".to_owned();
-    let foreign = UnitState { text, ours: false, enabled: false, masked: false, active: Active::Inactive };
+    let foreign =
+        UnitState { text, ours: false, enabled: false, masked: false, loaded: true, active: Active::Inactive };
     supervisor.put_unit(&named("db"), foreign.clone());
 
     assert_eq!(kind(supervisor.install(&named("db"), "ours").await), ErrorKind::Conflict);
