@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kolla_container_core::{ContainerName, Error, ErrorKind, Result};
+use kolla_container_core::{ContainerName, Error, ErrorKind, Result, Timestamp};
 use tokio::time::{Instant, sleep, timeout_at};
 use zbus::OwnedObjectPath;
 
@@ -14,6 +14,8 @@ use crate::supervisor::Systemd;
 
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const SLOWEST_LOOK: Duration = Duration::from_millis(500);
+/// How long a container has to run to have been started: one that ends at once runs for a moment, too.
+const STEADY: Duration = Duration::from_secs(1);
 
 /// What systemd is asked to do with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +36,26 @@ impl Job {
 }
 
 impl Systemd {
-    /// Starts or restarts the unit, and waits until its container runs.
+    /// Starts or restarts the unit, and waits until its container has run for a moment.
     pub(crate) async fn bring_up(&self, job: Job, name: &ContainerName) -> Result<()> {
         let unit = self.config.unit_name(name);
         let deadline = Instant::now() + self.patience(job, &unit).await;
         self.forget_failures(&unit).await.map_err(|error| failed(job.operation(), &unit, error))?;
         self.run(job, &unit, deadline).await?;
         let mut pause = FIRST_LOOK;
+        let mut up: Option<(Instant, Option<Timestamp>)> = None;
         loop {
-            // In this order: it may end between the two looks, and never begins.
             let doing = self.doing(job, &unit).await?;
-            if self.runtime.container(name).await?.is_some_and(|container| container.status.is_up()) {
+            let container = self.runtime.container(name).await?.filter(|container| container.status.is_up());
+            up = match (container, up) {
+                (Some(now), Some((since, started))) if now.started == started => Some((since, started)),
+                (Some(now), _) => Some((Instant::now(), now.started)),
+                (None, _) => None,
+            };
+            if doing.may_come_up() && up.is_some_and(|(since, _)| since.elapsed() >= STEADY) {
                 return Ok(());
             }
-            if !doing.may_come_up() {
+            if doing.is_over() {
                 let failure = self.failure(&unit, None).await;
                 return Err(Error::new(ErrorKind::EngineFailed, job.operation(), &unit).caused_by(failure));
             }
@@ -189,12 +197,22 @@ struct Doing {
 }
 
 impl Doing {
-    /// Whether the container may start without another try.
+    /// Whether the container is being started, or runs.
     fn may_come_up(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "activating" | "reloading") && self.sub != "auto-restart"
+        matches!(self.active.as_str(), "active" | "activating" | "reloading") && !self.waits()
+    }
+
+    /// Whether this try is over, and it is known how; another one may follow.
+    fn is_over(&self) -> bool {
+        self.has_ended() || self.waits()
     }
 
     fn has_ended(&self) -> bool {
         matches!(self.active.as_str(), "inactive" | "failed")
+    }
+
+    /// For the next try.
+    fn waits(&self) -> bool {
+        self.sub.starts_with("auto-restart")
     }
 }

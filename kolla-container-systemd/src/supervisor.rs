@@ -17,8 +17,8 @@ use crate::unit;
 /// systemd, with a unit for each container of an engine.
 ///
 /// - A unit starts its container by the engine's own command, and never makes one, nor pulls an image.
-/// - [`start`](Supervisor::start) waits until the container runs: a unit is active as soon as the command was
-///   started, which says nothing of the container. One that ends at once is an
+/// - [`start`](Supervisor::start) waits until the container has run for a second: a unit is active as soon as the
+///   command was started, which says nothing of the container. One that ends at once is an
 ///   [`EngineFailed`](ErrorKind::EngineFailed) with a [`UnitFailure`](crate::UnitFailure) as its source.
 /// - A start that is asked for is tried also where the unit has reached its start limit.
 /// - Requests to the bus: two to four for each unit that is looked at, one more and a file for each that is written.

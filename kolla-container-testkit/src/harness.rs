@@ -9,17 +9,18 @@ use futures_util::TryStreamExt;
 use kolla_container_core::layer::{Fault, Layered};
 use kolla_container_core::spec::{Command, Mount, Mounts};
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, Exec, Features, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
+    ContainerFilter, ContainerState, Exec, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
     VolumeToCreate,
 };
 use kolla_container_core::{
     ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, ImageRef, NetworkName, Plan, Reconciler,
-    Report, Result, Runtime, VolumeName,
+    Report, Result, Runtime, Supervisor, VolumeName,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::images::{Images, Program};
+use crate::runner::Ground;
 use crate::tally::Tally;
 
 /// How long something that passes by itself is waited for.
@@ -30,9 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Names that it hands out are nobody else's, and what they stand for is removed after the case.
 #[derive(Debug)]
 pub struct Harness {
-    runtime: Arc<dyn Runtime>,
-    images: Images,
-    lacks: Features,
+    ground: Ground,
     prefix: String,
     number: u64,
     made: Mutex<Vec<Made>>,
@@ -41,6 +40,7 @@ pub struct Harness {
 /// Something that is removed after a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Made {
+    Unit(ContainerName),
     Volume(VolumeName),
     Network(NetworkName),
     Image(ImageRef),
@@ -59,33 +59,42 @@ impl<T> Kind for Result<T> {
 }
 
 impl Harness {
-    /// For one case on `runtime`, whose machine lacks some things.
-    pub fn new(runtime: Arc<dyn Runtime>, images: Images, lacks: Features) -> Self {
+    /// For one case.
+    pub fn new(ground: Ground) -> Self {
         static CASES: AtomicU64 = AtomicU64::new(0);
 
         let number = CASES.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("kit-{:x}-{number}", std::process::id());
-        Self { runtime, images, lacks, prefix, number, made: Mutex::default() }
+        Self { ground, prefix, number, made: Mutex::default() }
     }
 
     /// The engine.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.runtime
+        &self.ground.runtime
+    }
+
+    /// Who supervises the engine's containers; there has to be somebody.
+    pub fn supervisor(&self) -> &Arc<dyn Supervisor> {
+        self.ground.supervisor.as_ref().unwrap()
     }
 
     /// Why this machine cannot do something that is no feature of the engine, if it cannot.
     pub fn lacks(&self, need: &str) -> Option<&str> {
-        self.lacks.refusal(need)
+        self.ground.lacks.refusal(need)
     }
 
     /// The images.
     pub fn images(&self) -> &Images {
-        &self.images
+        &self.ground.images
     }
 
     /// A name for a container: another one for each `what`.
     pub fn name(&self, what: &str) -> ContainerName {
-        format!("{}-{what}", self.prefix).parse().unwrap()
+        let name: ContainerName = format!("{}-{what}", self.prefix).parse().unwrap();
+        if self.ground.supervisor.is_some() {
+            self.remember(Made::Unit(name.clone()));
+        }
+        name
     }
 
     /// A name for a volume.
@@ -134,9 +143,10 @@ impl Harness {
     /// A spec in its written form; the image is `plain` unless stated, and it is watched for a moment only.
     pub fn spec(&self, mut written: Value) -> ContainerSpec {
         let fields = written.as_object_mut().unwrap();
-        fields.entry("image").or_insert_with(|| json!(self.images.plain.to_string()));
+        fields.entry("image").or_insert_with(|| json!(self.ground.images.plain.to_string()));
         // An engine with much to do notices an end some time after it.
-        let ending = [&self.images.exits, &self.images.exits_with_volume].map(|image| json!(image.to_string()));
+        let ending =
+            [&self.ground.images.exits, &self.ground.images.exits_with_volume].map(|image| json!(image.to_string()));
         let settle = if ending.contains(&fields["image"]) { "3s" } else { "500ms" };
         let deploy = fields.entry("deploy").or_insert_with(|| json!({}));
         deploy.as_object_mut().unwrap().entry("settle").or_insert_with(|| json!(settle));
@@ -150,13 +160,13 @@ impl Harness {
 
     /// Makes a container.
     pub async fn create(&self, name: &ContainerName, spec: &ContainerSpec) -> ContainerId {
-        self.runtime.create_container(name, spec).await.unwrap().id
+        self.ground.runtime.create_container(name, spec).await.unwrap().id
     }
 
     /// Makes a container and starts it.
     pub async fn start(&self, name: &ContainerName, spec: &ContainerSpec) -> ContainerId {
         let id = self.create(name, spec).await;
-        self.runtime.start_container(&id).await.unwrap();
+        self.ground.runtime.start_container(&id).await.unwrap();
         id
     }
 
@@ -167,18 +177,18 @@ impl Harness {
 
     /// The container of that name, if it is there.
     pub async fn look(&self, name: &ContainerName) -> Option<ContainerState> {
-        self.runtime.container(name).await.unwrap()
+        self.ground.runtime.container(name).await.unwrap()
     }
 
     /// The container of that id; it must be there.
     pub async fn see_id(&self, id: &ContainerId) -> ContainerState {
-        let found = self.runtime.container_by_id(id).await.unwrap();
+        let found = self.ground.runtime.container_by_id(id).await.unwrap();
         found.unwrap_or_else(|| panic!("there is no container {}", id.short()))
     }
 
     /// What a container has mounted, without the options that the engine adds by itself.
     pub fn mounts(&self, state: &ContainerState) -> Option<Mounts> {
-        let added = &self.runtime.engine().additions.mount_options;
+        let added = &self.ground.runtime.engine().additions.mount_options;
         let mut mounts = state.config.mounts.clone()?;
         for mount in mounts.0.values_mut() {
             match mount {
@@ -192,7 +202,7 @@ impl Harness {
 
     /// The image of that name; it must be there.
     pub async fn see_image(&self, name: &ImageRef) -> ImageState {
-        self.runtime.image(name).await.unwrap().unwrap_or_else(|| panic!("there is no image {name}"))
+        self.ground.runtime.image(name).await.unwrap().unwrap_or_else(|| panic!("there is no image {name}"))
     }
 
     /// Waits until a container is as `wanted` says; fails when that takes too long.
@@ -211,33 +221,33 @@ impl Harness {
     /// Makes a volume.
     pub async fn make_volume(&self, what: &str) -> VolumeName {
         let name = self.volume(what);
-        self.runtime.create_volume(&VolumeToCreate::local(name.clone())).await.unwrap();
+        self.ground.runtime.create_volume(&VolumeToCreate::local(name.clone())).await.unwrap();
         name
     }
 
     /// Makes a network.
     pub async fn make_network(&self, what: &str) -> NetworkName {
         let name = self.network(what);
-        self.runtime.create_network(&NetworkToCreate::bridge(name.clone())).await.unwrap();
+        self.ground.runtime.create_network(&NetworkToCreate::bridge(name.clone())).await.unwrap();
         name
     }
 
     /// Pulls an image to the end; answers how many pieces of progress there were.
     pub async fn pull(&self, image: &ImageRef) -> Result<usize> {
-        let pieces: Vec<_> = self.runtime.pull_image(image, None).try_collect().await?;
+        let pieces: Vec<_> = self.ground.runtime.pull_image(image, None).try_collect().await?;
         Ok(pieces.len())
     }
 
     /// Runs a program in a container.
     pub async fn exec(&self, id: &ContainerId, program: Program) -> Result<Output> {
         let exec = Exec { command: Command::new(program.argv().iter().copied()), user: None };
-        self.runtime.exec(id, &exec).await
+        self.ground.runtime.exec(id, &exec).await
     }
 
     /// What a container has printed: to standard output, and to standard error.
     pub async fn logs(&self, id: &ContainerId, options: LogOptions) -> Result<(String, String)> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let mut chunks = self.runtime.logs(id, options);
+        let mut chunks = self.ground.runtime.logs(id, options);
         while let Some(chunk) = chunks.try_next().await? {
             match chunk {
                 LogChunk::Stdout(bytes) => stdout.extend(bytes),
@@ -249,7 +259,7 @@ impl Harness {
 
     /// The names of this case's containers, without what is common to them.
     pub async fn containers(&self) -> Vec<String> {
-        let all = self.runtime.containers(&ContainerFilter::default()).await.unwrap();
+        let all = self.ground.runtime.containers(&ContainerFilter::default()).await.unwrap();
         let own = all.iter().filter_map(|summary| summary.name.as_str().strip_prefix(&format!("{}-", self.prefix)));
         let mut names: Vec<String> = own.map(str::to_owned).collect();
         names.sort();
@@ -258,20 +268,27 @@ impl Harness {
 
     /// A reconciler for the engine.
     pub fn reconciler(&self) -> Reconciler {
-        Reconciler::new(Arc::clone(&self.runtime))
+        Reconciler::new(Arc::clone(&self.ground.runtime))
+    }
+
+    /// A reconciler for the engine and its supervisor, and who writes down what it asks of both.
+    pub fn supervised(&self) -> (Reconciler, Arc<Tally>) {
+        let (reconciler, tally) = self.watched();
+        let supervisor = Layered::new(Arc::clone(self.supervisor()), Arc::clone(&tally));
+        (reconciler.with_supervisor(Arc::new(supervisor)), tally)
     }
 
     /// A reconciler for the engine, and who writes down what it asks.
     pub fn watched(&self) -> (Reconciler, Arc<Tally>) {
         let tally = Arc::new(Tally::default());
-        let layered = Layered::new(Arc::clone(&self.runtime), Arc::clone(&tally));
+        let layered = Layered::new(Arc::clone(&self.ground.runtime), Arc::clone(&tally));
         (Reconciler::new(Arc::new(layered)), tally)
     }
 
     /// A reconciler for the engine with a fault in between.
     pub fn faulty(&self, fault: Fault) -> (Reconciler, Arc<Fault>) {
         let fault = Arc::new(fault);
-        let layered = Layered::new(Arc::clone(&self.runtime), Arc::clone(&fault));
+        let layered = Layered::new(Arc::clone(&self.ground.runtime), Arc::clone(&fault));
         (Reconciler::new(Arc::new(layered)), fault)
     }
 
@@ -307,15 +324,17 @@ impl Harness {
 
     /// Removes what the case has made; says what could not be removed.
     pub async fn clean_up(&self) -> std::result::Result<(), Leftover> {
+        self.remove_units().await?;
         self.remove_containers().await?;
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut images = self.reversed_kind(&made, |made| matches!(made, Made::Image(_)));
         images.extend(self.reversed_kind(&made, |made| !matches!(made, Made::Image(_))));
         for made in images {
             match &made {
-                Made::Volume(name) => self.runtime.remove_volume(name).await,
-                Made::Network(name) => self.runtime.remove_network(name).await,
-                Made::Image(name) => self.runtime.remove_image(name).await,
+                Made::Unit(_) => Ok(()),
+                Made::Volume(name) => self.ground.runtime.remove_volume(name).await,
+                Made::Network(name) => self.ground.runtime.remove_network(name).await,
+                Made::Image(name) => self.ground.runtime.remove_image(name).await,
             }
             .map_err(|error| Leftover(format!("{made:?}: {}", error.report())))?;
         }
@@ -327,15 +346,28 @@ impl Harness {
         made.iter().rev().filter(|made| wanted(made)).cloned().collect()
     }
 
+    async fn remove_units(&self) -> std::result::Result<(), Leftover> {
+        let Some(supervisor) = &self.ground.supervisor else { return Ok(()) };
+        let failed = |error: Error| Leftover(error.report());
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for made in made {
+            if let Made::Unit(name) = made {
+                supervisor.stop(&name).await.map_err(failed)?;
+                supervisor.remove(&name).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Containers, those first that have joined others, and their anonymous volumes.
     async fn remove_containers(&self) -> std::result::Result<(), Leftover> {
         let failed = |error: Error| Leftover(error.report());
         for _ in 0..10 {
-            let all = self.runtime.containers(&ContainerFilter::default()).await.map_err(failed)?;
+            let all = self.ground.runtime.containers(&ContainerFilter::default()).await.map_err(failed)?;
             let mut own = Vec::new();
             for summary in all.iter().filter(|summary| summary.name.as_str().starts_with(&format!("{}-", self.prefix)))
             {
-                own.extend(self.runtime.container_by_id(&summary.id).await.map_err(failed)?);
+                own.extend(self.ground.runtime.container_by_id(&summary.id).await.map_err(failed)?);
             }
             if own.is_empty() {
                 return Ok(());
@@ -345,10 +377,10 @@ impl Harness {
                 let anonymous = state.volumes.values().filter(|name| name.is_anonymous());
                 anonymous.for_each(|name| self.remember(Made::Volume(name.clone())));
                 if state.status == Status::Paused {
-                    drop(self.runtime.unpause_container(&state.id).await);
+                    drop(self.ground.runtime.unpause_container(&state.id).await);
                 }
-                drop(self.runtime.kill_container(&state.id, kolla_container_core::spec::Signal::KILL).await);
-                drop(self.runtime.remove_container(&state.id).await);
+                drop(self.ground.runtime.kill_container(&state.id, kolla_container_core::spec::Signal::KILL).await);
+                drop(self.ground.runtime.remove_container(&state.id).await);
             }
         }
         Err(Leftover(format!("containers of {} could not be removed", self.prefix)))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use kolla_container_core::state::Features;
-use kolla_container_core::{ImageRef, Result, Runtime};
+use kolla_container_core::{Error, ImageRef, Result, Runtime, Supervisor};
 
 use crate::images::Images;
 use crate::runner::{Clock, Ground, Subject, Unavailable};
@@ -18,6 +18,9 @@ const TESTBED: &str = "KOLLA_TESTBED";
 /// An engine that is being connected to.
 pub type Connecting = BoxFuture<'static, Result<Arc<dyn Runtime>>>;
 
+/// A supervisor that is being connected to.
+pub type Supervising = BoxFuture<'static, Result<Arc<dyn Supervisor>>>;
+
 /// A real engine, with the test images of the testbed.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -27,6 +30,8 @@ pub struct Live {
     pub variable: &'static str,
     /// Connects to an engine that listens there; each case does so by itself, in its own runtime.
     pub connect: fn(String) -> Connecting,
+    /// Connects to who supervises the containers of that engine, where somebody does.
+    pub supervise: Option<fn(Arc<dyn Runtime>, String) -> Supervising>,
     /// What the testbed cannot offer, with the reasons.
     pub lacks: Features,
 }
@@ -45,9 +50,13 @@ impl Live {
     }
 
     async fn reach(&self, address: String) -> Result<Ground, Unavailable> {
-        let connected = (self.connect)(address).await;
-        let runtime = connected.map_err(|error| Unavailable::Failed(error.report()))?;
-        Ok(Ground { runtime, images: images(), lacks: self.lacks.clone() })
+        let failed = |error: Error| Unavailable::Failed(error.report());
+        let runtime = (self.connect)(address.clone()).await.map_err(failed)?;
+        let supervisor = match self.supervise {
+            Some(supervise) => Some(supervise(Arc::clone(&runtime), address).await.map_err(failed)?),
+            None => None,
+        };
+        Ok(Ground { runtime, supervisor, images: images(), lacks: self.lacks.clone() })
     }
 }
 
@@ -92,8 +101,8 @@ fn images() -> Images {
 
 #[cfg(test)]
 mod tests {
+    use kolla_container_core::ErrorKind;
     use kolla_container_core::memory::MemoryEngine;
-    use kolla_container_core::{Error, ErrorKind};
 
     use super::*;
 
@@ -111,6 +120,7 @@ mod tests {
                     }
                 })
             },
+            supervise: None,
             lacks: Features::all().without("gpus", "it has none"),
         }
     }

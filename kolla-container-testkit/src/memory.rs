@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kolla_container_core::layer::{Deadline, Layered};
-use kolla_container_core::memory::{Behaviour, ImageTemplate, MemoryEngine};
+use kolla_container_core::memory::{Behaviour, ImageTemplate, MemoryEngine, MemorySupervisor};
 use kolla_container_core::state::{Features, Output};
-use kolla_container_core::{ContainerSpec, ImageRef, Runtime};
+use kolla_container_core::{ContainerSpec, ImageRef, Runtime, Supervisor};
 use serde_json::{Value, json};
 
 use crate::images::{Images, Program};
@@ -20,6 +20,8 @@ pub enum Memory {
     Plain,
     /// Behind a pointer, with a deadline around it.
     Layered,
+    /// With a supervisor in memory, too.
+    Supervised,
 }
 
 #[async_trait]
@@ -28,6 +30,7 @@ impl Subject for Memory {
         match self {
             Self::Plain => "memory".to_owned(),
             Self::Layered => "layered".to_owned(),
+            Self::Supervised => "supervised".to_owned(),
         }
     }
 
@@ -38,12 +41,17 @@ impl Subject for Memory {
     async fn open(&self) -> Result<Ground, Unavailable> {
         let engine = MemoryEngine::new();
         let images = furnish(&engine);
+        let supervisor =
+            (*self == Self::Supervised).then(|| Arc::new(MemorySupervisor::new(&engine)) as Arc<dyn Supervisor>);
         let engine: Arc<dyn Runtime> = Arc::new(engine);
         let runtime = match self {
-            Self::Plain => engine,
+            Self::Plain | Self::Supervised => engine,
             Self::Layered => Arc::new(Layered::new(engine, Arc::new(Deadline::new(Duration::from_mins(1))))),
         };
-        Ok(Ground { runtime, images, lacks: Features::all() })
+        let lacks = Features::all()
+            .without("supervisor.restarts", "it starts nothing again by itself")
+            .without("supervisor.time", "its clock does not show which start came first");
+        Ok(Ground { runtime, supervisor, images, lacks })
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use kolla_container_core::Runtime;
 use kolla_container_core::state::Features;
+use kolla_container_core::{Runtime, Supervisor};
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::harness::Harness;
@@ -34,6 +34,8 @@ pub trait Subject: fmt::Debug + Send + Sync + 'static {
 pub struct Ground {
     /// The engine.
     pub runtime: Arc<dyn Runtime>,
+    /// Who supervises its containers, where somebody does.
+    pub supervisor: Option<Arc<dyn Supervisor>>,
     /// The images.
     pub images: Images,
     /// What this machine lacks besides, by the names that cases have in their needs: `registry`, `gpus`.
@@ -161,7 +163,7 @@ async fn run_inside(case: &Case, subject: &dyn Subject) -> Result<Outcome, Strin
     if let Some(reason) = case.refusal(&ground) {
         return Ok(Outcome::Ignored(reason));
     }
-    let harness = Harness::new(ground.runtime, ground.images, ground.lacks);
+    let harness = Harness::new(ground);
     let limit = match subject.clock() {
         Clock::Paused => Duration::from_hours(24),
         Clock::Real(limit) => limit,
@@ -204,6 +206,7 @@ mod tests {
             let images = furnish(&self.0);
             Ok(Ground {
                 runtime: Arc::new(self.0.clone()),
+                supervisor: None,
                 images,
                 lacks: Features::all().without("gpus", "this machine has none"),
             })

@@ -9,6 +9,8 @@ use kolla_container_testkit::{Subject, cases, trials};
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let subjects: [Arc<dyn Subject>; 2] = [Arc::new(Memory::Plain), Arc::new(Memory::Layered)];
-    let trials = subjects.iter().flat_map(|subject| trials(subject, cases::all())).collect();
+    let supervised: Arc<dyn Subject> = Arc::new(Memory::Supervised);
+    let all = subjects.iter().flat_map(|subject| trials(subject, cases::all()));
+    let trials = all.chain(trials(&supervised, cases::supervised::cases())).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

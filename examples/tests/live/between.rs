@@ -22,7 +22,7 @@ async fn with_docker(h: &Harness) -> Outcome {
         Err(Unavailable::Ignored(reason)) => return Outcome::Ignored(reason),
         Err(Unavailable::Failed(reason)) => panic!("{reason}"),
     };
-    let docker = Harness::new(ground.runtime, ground.images, ground.lacks);
+    let docker = Harness::new(ground);
     let told = AssertUnwindSafe(a_file_is_the_same_on_both(&docker, h)).catch_unwind().await;
     let cleaned = docker.clean_up().await;
     if let Err(panic) = told {

@@ -1,4 +1,5 @@
-//! The program on real engines: `testbed/run` starts them, and sets `KOLLA_TEST_DOCKER` and `KOLLA_TEST_PODMAN`.
+//! The program on real engines: `testbed/run` starts them, and sets `KOLLA_TEST_DOCKER`, `KOLLA_TEST_PODMAN` and
+//! `KOLLA_TEST_SYSTEMD`.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@ mod main_job;
 mod program;
 mod proxy;
 mod subject;
+mod supervised;
 mod together;
 
 use std::process::ExitCode;
@@ -87,10 +89,22 @@ fn unreported() -> Vec<Case> {
     }
 }
 
+/// What is told of a machine with systemd.
+fn with_systemd() -> Vec<Case> {
+    stories! {
+        supervised:
+            five_services_are_kept_under_units_from_the_first_run_to_the_last
+            a_supervised_replacement_killed_at_any_write_is_made_good;
+    }
+}
+
 fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let mut all = trials(&engines::docker(), [stories(), more_cuts()].concat());
     all.extend(trials(&engines::podman(), [stories(), unreported(), between::cases()].concat()));
+    for subject in [engines::systemd_with_docker(), engines::systemd_with_podman()] {
+        all.extend(trials(&subject, with_systemd()));
+    }
     libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -25,6 +25,7 @@ pub(crate) fn docker() -> Arc<dyn Subject> {
                 Ok(Arc::new(Docker::connect(&connection).await?) as Arc<dyn Runtime>)
             })
         },
+        supervise: None,
         lacks: Features::all()
             .without("gpus", "the testbed has none")
             .without("platform.second", "its images are for one platform")

@@ -25,6 +25,7 @@ pub(crate) fn podman() -> Arc<dyn Subject> {
                 Ok(Arc::new(Podman::connect(&connection).await?) as Arc<dyn Runtime>)
             })
         },
+        supervise: None,
         lacks: Features::all()
             .without("gpus", "the testbed has none")
             .without("logging.driver.local", "Podman has no such driver")

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod networks;
 pub mod reconcile;
 pub mod replacement;
+pub mod supervised;
 pub mod volumes;
 
 use crate::runner::Case;

@@ -110,6 +110,8 @@ pub(crate) enum Job {
         #[command(flatten)]
         wanted: Wanted,
         #[command(flatten)]
+        supervision: Supervision,
+        #[command(flatten)]
         recorded: Recorded,
     },
     /// Show the plan, make the containers what the files say, and watch that they stay up
@@ -125,6 +127,8 @@ pub(crate) enum Job {
         common: Common,
         #[command(flatten)]
         wanted: Wanted,
+        #[command(flatten)]
+        supervision: Supervision,
     },
     /// Stop and remove the containers that the files name.
     #[command(after_help = CODES, after_long_help = closing())]
@@ -136,6 +140,8 @@ pub(crate) enum Job {
         volumes: bool,
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        supervision: Supervision,
     },
 }
 
@@ -152,6 +158,14 @@ impl Job {
     pub(crate) fn described(&self) -> &Described {
         match self {
             Self::Plan { described, .. } | Self::Apply { described, .. } | Self::Remove { described, .. } => described,
+        }
+    }
+
+    pub(crate) fn supervision(&self) -> &Supervision {
+        match self {
+            Self::Plan { supervision, .. } | Self::Apply { supervision, .. } | Self::Remove { supervision, .. } => {
+                supervision
+            }
         }
     }
 
@@ -233,6 +247,38 @@ pub(crate) struct Wanted {
     /// Also ask in each running container whether it uses its present configuration files.
     #[arg(long)]
     pub(crate) config_check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Supervision {
+    /// Who starts the containers, and starts them again.
+    #[arg(long, value_enum, default_value_t = Supervisor::None)]
+    pub(crate) supervisor: Supervisor,
+
+    /// What the names of units begin with: kolla-web-container.service.
+    #[arg(long, value_name = "PREFIX", default_value = "kolla", requires = "supervisor")]
+    pub(crate) unit_prefix: String,
+
+    /// Where unit files are, if not in /etc/systemd/system, or a user's own systemd/user.
+    #[arg(long, value_name = "FOLDER", requires = "supervisor")]
+    pub(crate) unit_folder: Option<PathBuf>,
+
+    /// Use this user's own systemd, as `systemctl --user` does.
+    #[arg(long, requires = "supervisor")]
+    pub(crate) user_units: bool,
+
+    /// Take over units of these names that somebody else wrote, such as kolla-ansible's.
+    #[arg(long, requires = "supervisor")]
+    pub(crate) adopt_units: bool,
+}
+
+/// Who starts the containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Supervisor {
+    /// The engine itself, by their restart policies.
+    None,
+    /// systemd, by a unit for each of them; DBUS_SYSTEM_BUS_ADDRESS may say where its bus is.
+    Systemd,
 }
 
 /// Which engine.

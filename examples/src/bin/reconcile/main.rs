@@ -24,10 +24,11 @@ use clap::Parser;
 use clap::error::ErrorKind as UsageErrorKind;
 use kolla_container_core::dialect::kolla::Host;
 use kolla_container_core::{
-    ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal,
+    ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor,
 };
+use kolla_container_systemd::{Config, Scope, Systemd};
 
-use crate::cli::{Cli, Command, Engine, Export, Job, Recorded, State, Wanted};
+use crate::cli::{Cli, Command, Engine, Export, Job, Recorded, State, Supervision, Wanted};
 use crate::engine::{Choice, Surroundings};
 use crate::file::Containers;
 use crate::interrupt::Interrupts;
@@ -78,7 +79,10 @@ async fn reconcile(job: &Job, command: &Command) -> Result<ExitCode, Failure> {
     let containers = file::read(files, &mut std::io::stdin().lock(), &Host::local()).map_err(Failure::Mistakes)?;
     let goals = goals(job, &containers);
     let stop = StopSignal::new();
-    let reconciler = reconciler(job, runtime(command).await?).with_stop_signal(stop.clone());
+    let runtime = runtime(command).await?;
+    let supervisor = supervisor(job.supervision(), &runtime).await.map_err(Failure::Because)?;
+    let reconciler = reconciler(job, runtime).with_stop_signal(stop.clone());
+    let reconciler = supervisor.into_iter().fold(reconciler, Reconciler::with_supervisor);
     let plan = reconciler.plan(&goals).await.map_err(|error| failure(error, &containers))?;
     match job {
         Job::Plan { common, .. } => show(&plan, common.json, &reconciler),
@@ -111,11 +115,32 @@ async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
     choice.connect().await.map_err(Failure::Because)
 }
 
+/// Who starts the containers, where it is not the engine.
+async fn supervisor(wanted: &Supervision, runtime: &Arc<dyn Runtime>) -> Result<Option<Arc<dyn Supervisor>>, Error> {
+    let Supervision { supervisor, unit_prefix, unit_folder, user_units, adopt_units } = wanted;
+    if *supervisor == cli::Supervisor::None {
+        return Ok(None);
+    }
+    let config = Config {
+        scope: if *user_units { Scope::User } else { Scope::System },
+        prefix: unit_prefix.clone(),
+        folder: unit_folder.clone(),
+        adopt: *adopt_units,
+        ..Config::default()
+    };
+    Ok(Some(Arc::new(Systemd::connect(Arc::clone(runtime), config).await?)))
+}
+
 /// Whose words a recording is in, where there can be one.
 fn words(command: &Command) -> Result<Words, Error> {
     let refused = |why: &str| Err(Error::new(ErrorKind::Rejected, "use", "--recorded").because(why));
     if let Command::Job(Job::Plan { wanted: Wanted { config_check: true, .. }, .. }) = command {
         return refused("nothing can be asked in a recorded container: leave --config-check out");
+    }
+    if let Command::Job(job) = command
+        && job.supervision().supervisor != cli::Supervisor::None
+    {
+        return refused("the units are not in it: leave --supervisor out");
     }
     match command.common().engine {
         Engine::Auto => refused("say whose answers are recorded: `--engine docker` or `--engine podman`"),

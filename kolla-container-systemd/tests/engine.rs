@@ -1,0 +1,84 @@
+//! The engine is stopped and started again, which no other case would survive: alone, and one engine after the other.
+
+#![expect(clippy::unwrap_used, reason = "what fails to be prepared fails the test")]
+
+mod machine;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kolla_container_core::state::Status;
+use kolla_container_core::{Active, ContainerName, Goal, Goals, Reconciler};
+use kolla_container_testkit::{Harness, cases, trials};
+use serde_json::json;
+
+use crate::machine::call;
+
+cases! { "engine";
+    supervised_containers_come_back_with_their_engine;
+    supervised_containers_come_back_after_a_crash_of_their_engine;
+}
+
+fn main() -> ExitCode {
+    let mut arguments = libtest_mimic::Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let subjects = [machine::docker(), machine::podman()];
+    let trials = subjects.iter().flat_map(|subject| trials(subject, cases())).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn reconciler(h: &Harness) -> Reconciler {
+    Reconciler::new(Arc::clone(h.runtime())).with_supervisor(Arc::clone(h.supervisor()))
+}
+
+fn goals(h: &Harness, names: &[ContainerName]) -> Goals {
+    let spec = || h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 20, "interval": 60}}}));
+    names.iter().map(|name| (name.clone(), Goal::running(spec()))).collect()
+}
+
+fn service(h: &Harness) -> String {
+    format!("{}.service", h.runtime().engine().kind)
+}
+
+/// Nothing is made anew.
+async fn supervised_containers_come_back_with_their_engine(h: &Harness) {
+    come_back(h, || call("RestartUnit", &["ss", &service(h), "replace"])).await;
+}
+
+async fn supervised_containers_come_back_after_a_crash_of_their_engine(h: &Harness) {
+    come_back(h, || call("KillUnit", &["ssi", &service(h), "main", "9"])).await;
+}
+
+async fn come_back(h: &Harness, meanwhile: impl FnOnce()) {
+    let names = [h.name("one"), h.name("two")];
+    let report = reconciler(h).reconcile(&goals(h, &names)).await.unwrap();
+    assert!(report.is_success(), "{report}");
+    let mut before = Vec::new();
+    for name in &names {
+        before.push(h.see(name).await.id);
+    }
+
+    meanwhile();
+
+    for (name, id) in names.iter().zip(before) {
+        let mut last = None;
+        for _ in 0..600 {
+            // The engine is away for a while.
+            let container = h.runtime().container(name).await;
+            let unit = h.supervisor().unit(name).await.unwrap().unwrap().active;
+            let is_back = container.as_ref().is_ok_and(|there| {
+                there.as_ref().is_some_and(|there| there.id == id && there.status == Status::Running)
+            });
+            if is_back && unit == Active::Active {
+                last = None;
+                break;
+            }
+            last = Some((unit, container.map(|there| there.map(|there| there.status))));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(last.is_none(), "{name}: {last:?}");
+    }
+    let plan = reconciler(h).plan(&goals(h, &names)).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+}

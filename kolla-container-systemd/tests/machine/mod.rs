@@ -1,0 +1,85 @@
+//! The machine that `testbed/run` starts: a systemd of its own, with both engines as its services.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use kolla_container_core::state::{EngineKind, Features};
+use kolla_container_core::{Error, ErrorKind, Runtime, Supervisor};
+use kolla_container_docker::Docker;
+use kolla_container_podman::Podman;
+use kolla_container_systemd::{Config, Systemd};
+use kolla_container_testkit::{Live, Subject};
+
+/// The environment variable that says where the machine's files are.
+pub(crate) const VARIABLE: &str = "KOLLA_TEST_SYSTEMD";
+
+pub(crate) fn docker() -> Arc<dyn Subject> {
+    subject("systemd-docker", |folder| {
+        Box::pin(async move {
+            let connection = address(&folder, "docker.sock").parse().map_err(|error| refused(&folder, error))?;
+            Ok(Arc::new(Docker::connect(&connection).await?) as Arc<dyn Runtime>)
+        })
+    })
+}
+
+pub(crate) fn podman() -> Arc<dyn Subject> {
+    subject("systemd-podman", |folder| {
+        Box::pin(async move {
+            let connection = address(&folder, "podman.sock").parse().map_err(|error| refused(&folder, error))?;
+            Ok(Arc::new(Podman::connect(&connection).await?) as Arc<dyn Runtime>)
+        })
+    })
+}
+
+fn subject(name: &'static str, connect: fn(String) -> kolla_container_testkit::Connecting) -> Arc<dyn Subject> {
+    Arc::new(Live {
+        name,
+        variable: VARIABLE,
+        connect,
+        supervise: Some(|runtime, folder| {
+            Box::pin(async move {
+                let config = config(Path::new(&folder), runtime.engine().kind);
+                Ok(Arc::new(Systemd::connect(runtime, config).await?) as Arc<dyn Supervisor>)
+            })
+        }),
+        lacks: Features::all().without("registry", "it has none"),
+    })
+}
+
+/// The units of each engine have names of their own.
+pub(crate) fn config(folder: &Path, engine: EngineKind) -> Config {
+    Config {
+        prefix: format!("kit-{engine}"),
+        bus: Some(format!("unix:path={}", folder.join("bus/system_bus_socket").display())),
+        folder: Some(folder.join("units")),
+        journal: Some(folder.join("journal")),
+        ..Config::default()
+    }
+}
+
+/// Where the machine's files are; only inside of a case that runs on it.
+pub(crate) fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os(VARIABLE).unwrap())
+}
+
+fn address(folder: &str, socket: &str) -> String {
+    format!("unix://{folder}/{socket}")
+}
+
+fn refused(address: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Rejected, "read the address", address).caused_by(error)
+}
+
+/// What `systemctl` would do, by systemd's own tool for its bus.
+pub(crate) fn call(method: &str, arguments: &[&str]) {
+    let address = format!("unix:path={}", folder().join("bus/system_bus_socket").display());
+    let done = Command::new("busctl")
+        .env("DBUS_SYSTEM_BUS_ADDRESS", address)
+        .args(["--timeout=300", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"])
+        .args(["org.freedesktop.systemd1.Manager", method])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{method}: {}", String::from_utf8_lossy(&done.stderr));
+}
