@@ -21,7 +21,6 @@ use crate::machine::{self, call};
 cases! { "systemd";
     units_pass_systemds_own_check;
     a_failed_start_tells_how_it_ended_and_its_last_lines;
-    a_container_that_always_ends_reaches_the_start_limit;
     somebody_elses_unit_is_refused_and_left_alone_unless_adopted;
     a_masked_unit_is_refused;
     a_unit_that_was_disabled_or_changed_or_not_reloaded_is_named_and_put_right;
@@ -130,32 +129,6 @@ async fn a_failed_start_tells_how_it_ended_and_its_last_lines(h: &Harness) {
     for part in [unit_name(h, &name).as_str(), "exit status 3", "exit-code", "no such database"] {
         assert!(report.contains(part), "{part}: {report}");
     }
-}
-
-async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
-    let name = h.name("web");
-    let ends = h.images().exits.to_string();
-    h.create(&name, &h.spec(json!({"image": ends}))).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 3, "interval": 60}}}));
-    // Sooner than the time that lets all starts happen in it.
-    let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
-    let text = text.replace("RestartSec=19", "RestartSec=1");
-    h.supervisor().install(&name, &text).await.unwrap();
-
-    assert_eq!(h.supervisor().start(&name).await.kind(), Some(ErrorKind::EngineFailed));
-
-    let mut active = Active::Activating;
-    for _ in 0..300 {
-        active = h.supervisor().unit(&name).await.unwrap().unwrap().active;
-        if active == Active::Failed {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(active, Active::Failed);
-    // One that is asked for is tried all the same.
-    let again = h.supervisor().start(&name).await.unwrap_err().report();
-    assert!(again.contains("exit status 3") && !again.contains("start-limit-hit"), "{again}");
 }
 
 async fn somebody_elses_unit_is_refused_and_left_alone_unless_adopted(h: &Harness) {

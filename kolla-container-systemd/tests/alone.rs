@@ -1,4 +1,4 @@
-//! The engine is stopped and started again, which no other case would survive: alone, and one engine after the other.
+//! What others would disturb, or would be disturbed by: each case alone, and one engine after the other.
 
 #![expect(clippy::unwrap_used, reason = "what fails to be prepared fails the test")]
 
@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kolla_container_core::state::Status;
-use kolla_container_core::{Active, ContainerName, Goal, Goals, Reconciler};
-use kolla_container_testkit::{Harness, cases, trials};
+use kolla_container_core::{Active, ContainerName, ErrorKind, Goal, Goals, Reconciler, Service};
+use kolla_container_testkit::{Harness, Kind, cases, trials};
 use serde_json::json;
 
 use crate::machine::call;
 
-cases! { "engine";
+cases! { "alone";
+    a_container_that_always_ends_reaches_the_start_limit;
     supervised_containers_come_back_with_their_engine;
     supervised_containers_come_back_after_a_crash_of_their_engine;
 }
@@ -39,6 +40,33 @@ fn goals(h: &Harness, names: &[ContainerName]) -> Goals {
 
 fn service(h: &Harness) -> String {
     format!("{}.service", h.runtime().engine().kind)
+}
+
+/// To reload systemd, as the installation of any unit does, makes it forget the starts so far.
+async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
+    let name = h.name("web");
+    let ends = h.images().exits.to_string();
+    h.create(&name, &h.spec(json!({"image": ends}))).await;
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 3, "interval": 60}}}));
+    // Sooner than the time that lets all starts happen in it.
+    let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
+    let text = text.replace("RestartSec=19", "RestartSec=1");
+    h.supervisor().install(&name, &text).await.unwrap();
+
+    assert_eq!(h.supervisor().start(&name).await.kind(), Some(ErrorKind::EngineFailed));
+
+    let mut active = Active::Activating;
+    for _ in 0..300 {
+        active = h.supervisor().unit(&name).await.unwrap().unwrap().active;
+        if active == Active::Failed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(active, Active::Failed);
+    // One that is asked for is tried all the same.
+    let again = h.supervisor().start(&name).await.unwrap_err().report();
+    assert!(again.contains("exit status 3") && !again.contains("start-limit-hit"), "{again}");
 }
 
 /// Nothing is made anew.
