@@ -102,6 +102,7 @@ impl Service {
 
 /// A unit as observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any of them goes with any other")]
 pub struct UnitState {
     /// Its text as installed.
     pub text: String,

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The last lines of one run, the oldest first; none where the journal cannot be read.
 pub(crate) async fn last_lines(config: &Config, invocation: &[u8]) -> Vec<String> {
-    let id: String = invocation.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = invocation.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     if id.is_empty() || invocation.iter().all(|byte| *byte == 0) {
         return Vec::new();
     }

@@ -1,7 +1,5 @@
 //! What needs no systemd: the text of units, and their files.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -138,12 +138,12 @@ struct Text(String);
 impl Text {
     fn section(&mut self, name: &str) -> &mut Self {
         let gap = if self.0.is_empty() { "" } else { "\n" };
-        self.0.push_str(&format!("{gap}[{name}]\n"));
+        self.0.extend([gap, "[", name, "]\n"]);
         self
     }
 
     fn set(&mut self, key: &str, value: &str) -> &mut Self {
-        self.0.push_str(&format!("{key}={value}\n"));
+        self.0.extend([key, "=", value, "\n"]);
         self
     }
 }
@@ -172,7 +172,7 @@ fn escaped(c: char) -> String {
         '\t' => "\\t".to_owned(),
         c if c.is_control() => {
             let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+            c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()
         }
         c => c.to_string(),
     }

@@ -1,7 +1,7 @@
 //! The supervisor suite on a real systemd with Docker and Podman: `testbed/run` starts them, and sets
 //! `KOLLA_TEST_SYSTEMD` to the folder of their sockets, units and journal.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails to be prepared fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
 
 mod machine;
 mod stories;

@@ -37,6 +37,6 @@ mod tally;
 pub use command_line::CommandLine;
 pub use harness::{Harness, Kind};
 pub use images::{Images, Program};
-pub use live::{Connecting, Live, Supervising};
+pub use live::{Connecting, Live, Supervise, Supervising};
 pub use runner::{Case, Clock, Ground, Outcome, Subject, Unavailable, run, trials};
 pub use tally::Tally;

@@ -21,6 +21,9 @@ pub type Connecting = BoxFuture<'static, Result<Arc<dyn Runtime>>>;
 /// A supervisor that is being connected to.
 pub type Supervising = BoxFuture<'static, Result<Arc<dyn Supervisor>>>;
 
+/// Connects to who supervises the containers of an engine that listens there.
+pub type Supervise = fn(Arc<dyn Runtime>, String) -> Supervising;
+
 /// A real engine, with the test images of the testbed.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -30,8 +33,8 @@ pub struct Live {
     pub variable: &'static str,
     /// Connects to an engine that listens there; each case does so by itself, in its own runtime.
     pub connect: fn(String) -> Connecting,
-    /// Connects to who supervises the containers of that engine, where somebody does.
-    pub supervise: Option<fn(Arc<dyn Runtime>, String) -> Supervising>,
+    /// How to find who supervises the containers of that engine, where somebody does.
+    pub supervise: Option<Supervise>,
     /// What the testbed cannot offer, with the reasons.
     pub lacks: Features,
 }

@@ -257,7 +257,7 @@ async fn a_unit_of_the_other_engine_is_taken_over(h: &Harness) {
 
 async fn a_target_is_made_where_that_is_asked_for(h: &Harness) {
     let name = h.name("web");
-    let target = format!("{}.target", name);
+    let target = format!("{name}.target");
     let with_target = |config: &mut Config| {
         config.target = Some(target.clone());
         config.makes_target = true;

@@ -21,7 +21,7 @@ use super::cases;
 use crate::harness::{Harness, Kind};
 
 /// How long a supervisor may take to do something by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 cases! { "supervised";
     a_unit_that_is_not_there_is_none;
