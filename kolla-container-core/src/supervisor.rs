@@ -82,8 +82,9 @@ impl Service {
         Self { container, engine, restart, start_limit, stop_timeout: spec.stop_timeout }
     }
 
-    /// How long a supervisor waits before it starts the container again, in whole seconds: as long as lets all starts of
-    /// the limit happen in its time. `None` where they do not fit into it, so that the limit would never be reached.
+    /// How long a supervisor waits before it starts the container again, in whole seconds: half of the time that each of
+    /// the starts of the limit has. The other half is for the container to run, and to fail: one that fails sooner than that
+    /// reaches the limit. `None` where they do not fit into it, so that the limit would never be reached.
     ///
     /// ```
     /// use kolla_container_core::{ContainerSpec, Service, state::EngineKind};
@@ -91,12 +92,12 @@ impl Service {
     /// let spec = ContainerSpec::default();
     /// let service = Service::new("db".parse()?, EngineKind::Docker, &spec);
     ///
-    /// assert_eq!(service.restart_delay(), Some("11s".parse()?)); // 10 starts in 120 s, and a second for each
+    /// assert_eq!(service.restart_delay(), Some("6s".parse()?)); // 10 starts in 120 s: 12 s for each
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart_delay(&self) -> Option<TimeSpan> {
         let each = self.start_limit.interval.as_duration().as_secs().checked_div(self.start_limit.burst.into())?;
-        each.checked_sub(1).filter(|delay| *delay > 0).map(TimeSpan::from_secs)
+        Some(each / 2).filter(|delay| *delay > 0).map(TimeSpan::from_secs)
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn connect(config: &Config) -> zbus::Result<ManagerProxy<'stati
         (None, Scope::System) => Builder::system(),
         (None, Scope::User) => Builder::session(),
     };
-    let connection = builder.build().await?;
+    let connection = builder.method_timeout(config.deadline).build().await?;
     let manager = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
     manager.subscribe().await?;
     Ok(manager)
@@ -101,6 +101,7 @@ pub(crate) fn meaning(error: &zbus::Error) -> Meaning {
         zbus::Error::InputOutput(error) => {
             return match error.kind() {
                 std::io::ErrorKind::PermissionDenied => Meaning::Denied,
+                std::io::ErrorKind::TimedOut => Meaning::TimedOut,
                 _ => Meaning::Unreachable,
             };
         }
@@ -109,12 +110,16 @@ pub(crate) fn meaning(error: &zbus::Error) -> Meaning {
         }
         _ => return Meaning::Other,
     };
+    // The bus could not start a systemd.
+    if name.contains(".Error.Spawn.") {
+        return Meaning::Unreachable;
+    }
     let short = name.rsplit('.').next().unwrap_or_default();
     match short {
         "NoSuchUnit" | "NoSuchUnitFile" | "FileNotFound" => Meaning::NoSuchUnit,
         "UnitMasked" => Meaning::Masked,
         "AccessDenied" | "InteractiveAuthorizationRequired" | "AuthFailed" => Meaning::Denied,
-        "ServiceUnknown" | "NoServer" | "NameHasNoOwner" | "Disconnected" | "SpawnExecFailed" => Meaning::Unreachable,
+        "ServiceUnknown" | "NoServer" | "NameHasNoOwner" | "Disconnected" => Meaning::Unreachable,
         "NoReply" | "Timeout" | "TimedOut" => Meaning::TimedOut,
         _ => Meaning::Other,
     }

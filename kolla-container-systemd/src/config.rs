@@ -52,8 +52,8 @@ pub struct Config {
     pub drop_ins: BTreeMap<String, String>,
     /// Whether units of the same names that somebody else wrote are taken over. Default: no, they are a conflict.
     pub adopt: bool,
-    /// How long the service manager may take for anything; what a container may take to stop comes on top.
-    /// Default: 90 s, as long as systemd itself waits for a start.
+    /// How long the service manager may take for anything; what a container may take to stop comes on top. Default: 80 s,
+    /// so that what it says of a unit comes before a step of a plan has taken too long.
     pub deadline: Duration,
 }
 
@@ -63,7 +63,8 @@ pub enum Scope {
     /// That of the machine (`systemctl`).
     #[default]
     System,
-    /// That of the user who runs this (`systemctl --user`), for rootless engines.
+    /// That of the user who runs this (`systemctl --user`), for rootless engines. It ends with the user's last session,
+    /// and all containers with it, unless the user lingers (`loginctl enable-linger`).
     User,
 }
 
@@ -82,7 +83,7 @@ impl Default for Config {
             environment: BTreeMap::new(),
             drop_ins: BTreeMap::new(),
             adopt: false,
-            deadline: Duration::from_secs(90),
+            deadline: Duration::from_secs(80),
         }
     }
 }
@@ -129,7 +130,9 @@ impl Config {
         if folder.as_ref().is_some_and(|folder| !folder.is_absolute()) {
             wrong.add("folder", "is no absolute path");
         }
-        let is_program = |program: &String| program.starts_with('/') && !program.chars().any(char::is_control);
+        // A dollar would begin the name of a variable.
+        let is_plain = |c: char| !c.is_control() && c != '$';
+        let is_program = |program: &String| program.starts_with('/') && program.chars().all(is_plain);
         if program.as_ref().is_some_and(|program| !is_program(program)) {
             wrong.add("program", "is no absolute path of a program");
         }
@@ -141,6 +144,9 @@ impl Config {
         }
         for name in environment.keys().filter(|name| !is_variable(name)) {
             wrong.add(root.field("environment").key(name), "is no name of a variable");
+        }
+        for (name, _) in environment.iter().filter(|(_, value)| value.contains('\0')) {
+            wrong.add(root.field("environment").key(name), "has a NUL, which no variable has");
         }
         for (name, text) in drop_ins {
             if !is_word(name) || name.starts_with('.') {

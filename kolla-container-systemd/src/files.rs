@@ -33,7 +33,9 @@ impl Files {
         if kind.is_symlink() && fs::read_link(&path)? == Path::new("/dev/null") {
             return Ok(Some(There::Masked));
         }
-        let Some(mut text) = found(read(&path))? else { return Ok(None) };
+        let text = found(read(&path))?;
+        // A link that leads nowhere is somebody's, too.
+        let Some(mut text) = text.or_else(|| kind.is_symlink().then(String::new)) else { return Ok(None) };
         let ours = kind.is_file() && is_ours(&text);
         for drop_in in self.drop_ins(unit)? {
             text.push('\n');

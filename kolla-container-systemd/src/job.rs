@@ -41,12 +41,17 @@ impl Systemd {
         let unit = self.config.unit_name(name);
         let deadline = Instant::now() + self.patience(job, &unit).await;
         self.forget_failures(&unit).await.map_err(|error| failed(job.operation(), &unit, error))?;
-        self.run(job, &unit, deadline).await?;
+        let before = self.runtime.container(name).await?.filter(|there| there.status.is_up() && job == Job::Restart);
+        let started_before = before.map(|there| there.started);
+        // What waits for its next try would be started only then.
+        let waits = job == Job::Start && self.doing(job, &unit).await.is_ok_and(|doing| doing.waits());
+        self.run(if waits { Job::Restart } else { job }, &unit, deadline).await?;
         let mut pause = FIRST_LOOK;
         let mut up: Option<(Instant, Option<Timestamp>)> = None;
         loop {
             let doing = self.doing(job, &unit).await?;
             let container = self.runtime.container(name).await?.filter(|container| container.status.is_up());
+            let container = container.filter(|there| Some(there.started) != started_before);
             up = match (container, up) {
                 (Some(now), Some((since, started))) if now.started == started => Some((since, started)),
                 (Some(now), _) => Some((Instant::now(), now.started)),
@@ -72,6 +77,7 @@ impl Systemd {
     pub(crate) async fn bring_down(&self, name: &ContainerName) -> Result<()> {
         let unit = self.config.unit_name(name);
         let deadline = Instant::now() + self.patience(Job::Stop, &unit).await;
+        let had_ended = self.doing(Job::Stop, &unit).await.is_ok_and(|doing| doing.has_ended());
         match self.run(Job::Stop, &unit, deadline).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             done => done?,
@@ -84,6 +90,12 @@ impl Systemd {
             }
             sleep(pause).await;
             pause = (pause * 2).min(SLOWEST_LOOK);
+        }
+        let container = self.runtime.container(name).await?;
+        if !had_ended && container.is_some_and(|container| container.status.is_up()) {
+            let failure = self.failure(&unit, None).await;
+            let reason = format!("its container goes on running; {failure}");
+            return Err(Error::new(ErrorKind::EngineFailed, "stop unit", &unit).because(reason));
         }
         // A container that had to be killed leaves its unit failed, though all went as it was asked for.
         self.forget_failures(&unit).await.map_err(|error| failed("stop unit", &unit, error))
@@ -111,7 +123,10 @@ impl Systemd {
             if ended.job.as_str() != asked.as_str() {
                 continue;
             }
-            return match JobResult::new(ended.result) {
+            let result = JobResult::new(ended.result);
+            // Signals that nobody takes would hold up all answers.
+            drop((signal, removed));
+            return match result {
                 JobResult::Done | JobResult::Skipped => Ok(()),
                 result => {
                     let kind = result.kind();

@@ -16,6 +16,7 @@ mod failure;
 mod files;
 mod job;
 mod journal;
+mod quadlet;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -23,4 +24,5 @@ mod unit;
 
 pub use config::{Config, Scope};
 pub use failure::{JobResult, UnitFailure};
+pub use quadlet::quadlet;
 pub use supervisor::Systemd;

@@ -9,7 +9,7 @@ use kolla_container_core::state::EngineKind;
 use kolla_container_core::{Active, ContainerName, Error, ErrorKind, Result, Runtime, Service, Supervisor, UnitState};
 
 use crate::bus::{self, ManagerProxy, Meaning, failed, meaning};
-use crate::config::Config;
+use crate::config::{Config, Scope};
 use crate::files::{Files, There};
 use crate::job::Job;
 use crate::unit;
@@ -21,7 +21,8 @@ use crate::unit;
 ///   command was started, which says nothing of the container. One that ends at once is an
 ///   [`EngineFailed`](ErrorKind::EngineFailed) with a [`UnitFailure`](crate::UnitFailure) as its source.
 /// - A start that is asked for is tried also where the unit has reached its start limit.
-/// - Requests to the bus: two to four for each unit that is looked at, one more and a file for each that is written.
+/// - Requests to the bus: one for a unit that is not there, four for each that is; two and a file for one that is written.
+/// - What a rootless engine runs, the service manager of its user starts: [`Scope::User`](crate::Scope::User).
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -61,6 +62,9 @@ impl Systemd {
         if !engine.host.local {
             return Err(unsupported("the engine is on another machine, which has a systemd of its own"));
         }
+        if engine.host.rootless && config.scope == Scope::System {
+            return Err(unsupported("a rootless engine's containers are started by the systemd of its user"));
+        }
         let Some(folder) = config.folder() else {
             return Err(unsupported(
                 "where this user's units are is not known: neither XDG_CONFIG_HOME nor HOME is set",
@@ -77,7 +81,7 @@ impl Systemd {
         &self.config
     }
 
-    /// What is in the place of a container's unit; the disk is waited for elsewhere.
+    /// Reads or writes files; the disk is waited for elsewhere.
     async fn on_disk<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -96,6 +100,7 @@ impl Systemd {
         })
     }
 
+    /// What is in the place of a unit.
     async fn there(&self, operation: &'static str, unit: &str) -> Result<Option<There>> {
         let name = unit.to_owned();
         self.on_disk(operation, unit, move |files| files.read(&name)).await
@@ -117,8 +122,8 @@ impl Systemd {
     /// What systemd knows of a unit whose file is there.
     async fn look(&self, unit: &str) -> zbus::Result<Look> {
         let enabled = match self.manager.get_unit_file_state(unit).await {
-            Ok(state) => matches!(state.as_str(), "enabled" | "enabled-runtime" | "linked" | "alias"),
-            Err(error) if meaning(&error) == Meaning::NoSuchUnit => false,
+            Ok(state) => matches!(state.as_str(), "enabled" | "alias"),
+            Err(error) if matches!(meaning(&error), Meaning::NoSuchUnit | Meaning::Other) => false,
             Err(error) => return Err(error),
         };
         let path = self.manager.load_unit(unit).await?;
@@ -171,7 +176,12 @@ impl Supervisor for Systemd {
         const OPERATION: &str = "inspect unit";
         let unit = self.config.unit_name(name);
         let (text, ours, masked) = match self.there(OPERATION, &unit).await? {
-            None => return Ok(None),
+            None => match self.manager.get_unit_file_state(&unit).await {
+                Err(error) if meaning(&error) == Meaning::NoSuchUnit => return Ok(None),
+                Err(error) => return Err(failed(OPERATION, &unit, error)),
+                // Somebody's, in another of the folders that systemd looks at.
+                Ok(_) => (String::new(), self.config.adopt, false),
+            },
             Some(There::Masked) => (String::new(), true, true),
             Some(There::Unit { text, ours }) => (text, ours || self.config.adopt, false),
         };

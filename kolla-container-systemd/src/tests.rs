@@ -44,9 +44,9 @@ StartLimitBurst=10
 [Service]
 ExecStart=/usr/bin/docker start -a nova_api
 ExecStop=/usr/bin/docker stop -t 120 nova_api
-TimeoutStopSec=210
+TimeoutStopSec=150
 Restart=always
-RestartSec=11
+RestartSec=6
 SuccessExitStatus=143
 
 [Install]
@@ -64,12 +64,12 @@ fn the_engine_the_policy_and_the_limit_are_in_the_unit() {
     assert!(podman.contains("ExecStart=/usr/bin/podman start -a nova_api\n"), "{podman}");
     assert!(podman.contains("ExecStop=/usr/bin/podman stop -t 10 nova_api\n"), "{podman}");
     // The first start, and three more.
-    assert!(podman.contains("StartLimitBurst=4\n") && podman.contains("RestartSec=29\n"), "{podman}");
+    assert!(podman.contains("StartLimitBurst=4\n") && podman.contains("RestartSec=15\n"), "{podman}");
     assert!(podman.contains("Restart=on-failure\n"), "{podman}");
     assert!(text(EngineKind::Docker, json!({})).contains("Restart=no\n"));
     assert!(text(EngineKind::Docker, json!({"restart": "always"})).contains("Restart=always\n"));
     let short = text(EngineKind::Docker, json!({"stop_timeout": "1500ms"}));
-    assert!(short.contains("stop -t 2 nova_api\nTimeoutStopSec=92\n"), "{short}");
+    assert!(short.contains("stop -t 2 nova_api\nTimeoutStopSec=32\n"), "{short}");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_limit_that_cannot_be_reached_leaves_no_time_between_starts() {
         service.restart_delay().map(|delay| delay.as_duration().as_secs())
     };
 
-    assert_eq!(delay(10, 120), Some(11));
+    assert_eq!(delay(10, 120), Some(6));
     assert_eq!(delay(60, 120), Some(1));
     assert_eq!(delay(61, 120), None);
     assert_eq!(delay(120, 120), None);
@@ -187,4 +187,70 @@ fn a_folder_that_cannot_be_written_keeps_what_was_there() {
 
     let names = fs::read_dir(&files.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_quadlet_says_the_same_as_arguments_of_podman() {
+    let spec = json!({
+        "image": "docker.io/library/redis:7", "command": ["redis-server", "--appendonly", "a b $x %h"],
+        "environment": {"A": "1", "B": {"unset": true}}, "mounts": ["data:/data", "/etc:/host:ro,rslave", "/scratch"],
+        "network": {"ports": ["127.0.0.1:8080:80"], "networks": {"back": {"aliases": ["cache"]}}},
+        "resources": {"memory": "64m"}, "restart": "always", "stop_timeout": 30,
+    });
+    let spec = ContainerSpec::from_value(spec).unwrap();
+    let service = Service::new("cache".parse().unwrap(), EngineKind::Podman, &spec);
+
+    let text = crate::quadlet(&service, &spec, &Config::default()).unwrap();
+
+    let expected = "\
+# kolla-cache-container.container
+# Written by kolla-container, which replaces what is changed here: use a drop-in.
+[Unit]
+Description=podman kolla-cache-container.service
+After=network-online.target
+Wants=network-online.target
+PartOf=kolla.target
+StartLimitIntervalSec=120
+StartLimitBurst=10
+
+[Container]
+ContainerName=cache
+Image=docker.io/library/redis:7
+PodmanArgs=--env=A=1
+PodmanArgs=--unsetenv=B
+PodmanArgs=--stop-timeout=30
+PodmanArgs=--volume=data:/data
+PodmanArgs=--volume=/etc:/host:ro,rslave
+PodmanArgs=--volume=/scratch
+PodmanArgs=--network=back:alias=cache
+PodmanArgs=--publish=127.0.0.1:8080:80/tcp
+PodmanArgs=--memory=67108864b
+Exec=redis-server --appendonly \"a b $$x %%h\"
+
+[Service]
+TimeoutStopSec=60
+Restart=always
+RestartSec=6
+SuccessExitStatus=143
+
+[Install]
+WantedBy=multi-user.target
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn all_that_a_quadlet_cannot_say_is_said_at_once_and_no_secret_is_in_it() {
+    let spec = json!({
+        "image": "redis:7", "environment": {"PASSWORD": {"secret": "hunter2"}}, "domainname": "example.org",
+        "network": {"links": ["db"]}, "auto_remove": false,
+    });
+    let spec = ContainerSpec::from_value(spec).unwrap();
+    let service = Service::new("cache".parse().unwrap(), EngineKind::Docker, &spec);
+
+    let wrong = crate::quadlet(&service, &spec, &Config::default()).unwrap_err();
+
+    let paths: Vec<String> = wrong.iter().map(|violation| violation.path.to_string()).collect();
+    assert_eq!(paths, ["engine", "environment[PASSWORD]", "network.links", "domainname", "auto_remove"]);
+    assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
 }

@@ -14,15 +14,18 @@ pub(crate) const OURS: &str = "# Written by kolla-container, which replaces what
 /// How long an engine lets a container stop unless something else is stated.
 const STOP_TIMEOUT: TimeSpan = TimeSpan::from_secs(10);
 
-/// What the engine's command may take on top of that, before systemd kills it: as long as systemd lets anything stop.
-const TO_STOP: u64 = 90;
+/// What the engine's command may take on top of that, before systemd kills it.
+const TO_STOP: u64 = 30;
 
 /// The unit of `service`, and its drop-ins, one below the other, each with its name in a comment, as `systemctl cat`
 /// prints them.
 pub(crate) fn render(service: &Service, config: &Config) -> String {
     let unit = config.unit_name(&service.container);
     let mut files = vec![file(&unit, &main(service, config, &unit))];
-    files.extend(config.drop_ins.iter().map(|(name, text)| file(&drop_in(&unit, name), &with_end(text))));
+    let mut drop_ins: Vec<_> = config.drop_ins.iter().map(|(name, text)| (drop_in(&unit, name), text)).collect();
+    // As they are read, and as systemd reads them.
+    drop_ins.sort();
+    files.extend(drop_ins.iter().map(|(name, text)| file(name, &with_end(text))));
     files.join("\n")
 }
 
@@ -32,7 +35,7 @@ pub(crate) fn drop_in(unit: &str, name: &str) -> String {
 }
 
 /// What is written into a file of that name.
-fn file(name: &str, text: &str) -> String {
+pub(crate) fn file(name: &str, text: &str) -> String {
     format!("# {name}\n{OURS}\n{text}")
 }
 
@@ -64,15 +67,25 @@ fn next_file<'a>(unit: &str, text: &'a str) -> Option<(usize, &'a str)> {
 }
 
 fn main(service: &Service, config: &Config, unit: &str) -> String {
-    let Service { container, engine, restart, start_limit, stop_timeout } = service;
+    let Service { container, engine, .. } = service;
     let program = config.program.clone().unwrap_or_else(|| format!("/usr/bin/{engine}"));
     let program = word(&program);
-    let grace = stop_timeout.unwrap_or(STOP_TIMEOUT).as_duration();
-    let grace = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-    // Clamped where core has refused the container before.
-    let delay = service.restart_delay().map_or(1, |delay| delay.as_duration().as_secs());
-
     let mut text = Text::default();
+    unit_section(&mut text, service, config, unit);
+    text.section("Service");
+    for (name, value) in &config.environment {
+        text.set("Environment", &word(&format!("{name}={value}")));
+    }
+    text.set("ExecStart", &format!("{program} start -a {container}"));
+    text.set("ExecStop", &format!("{program} stop -t {} {container}", grace(service)));
+    restart_settings(&mut text, service);
+    install_section(&mut text, config);
+    text.0
+}
+
+/// What it is, what is started before, and how often it is started.
+pub(crate) fn unit_section(text: &mut Text, service: &Service, config: &Config, unit: &str) {
+    let Service { engine, start_limit, .. } = service;
     text.section("Unit").set("Description", &specifiers(&format!("{engine} {unit}")));
     for before in engines(*engine, config.scope).iter().copied().chain(config.after.iter().map(String::as_str)) {
         text.set("After", before).set("Wants", before);
@@ -80,24 +93,31 @@ fn main(service: &Service, config: &Config, unit: &str) -> String {
     text.set("PartOf", &config.target_name())
         .set("StartLimitIntervalSec", &start_limit.interval.as_duration().as_secs().to_string())
         .set("StartLimitBurst", &start_limit.burst.to_string());
+}
 
-    text.section("Service");
-    for (name, value) in &config.environment {
-        text.set("Environment", &word(&format!("{name}={value}")));
-    }
-    text.set("ExecStart", &format!("{program} start -a {container}"))
-        .set("ExecStop", &format!("{program} stop -t {grace} {container}"))
-        .set("TimeoutStopSec", &(grace + TO_STOP).to_string())
-        .set("Restart", policy(*restart))
+/// When and how fast it is started again, and how long it may take to stop.
+pub(crate) fn restart_settings(text: &mut Text, service: &Service) {
+    // Clamped where core has refused the container before.
+    let delay = service.restart_delay().map_or(1, |delay| delay.as_duration().as_secs());
+    text.set("TimeoutStopSec", &(grace(service) + TO_STOP).to_string())
+        .set("Restart", policy(service.restart))
         .set("RestartSec", &delay.to_string())
         .set("SuccessExitStatus", "143");
+}
 
+/// With what it starts.
+pub(crate) fn install_section(text: &mut Text, config: &Config) {
     let wanted_by = match config.scope {
         Scope::System => "multi-user.target",
         Scope::User => "default.target",
     };
     text.section("Install").set("WantedBy", wanted_by);
-    text.0
+}
+
+/// How long the container may take to stop, in whole seconds.
+fn grace(service: &Service) -> u64 {
+    let grace = service.stop_timeout.unwrap_or(STOP_TIMEOUT).as_duration();
+    grace.as_secs() + u64::from(grace.subsec_nanos() > 0)
 }
 
 /// The target that the units are a part of, as a file.
@@ -105,8 +125,7 @@ pub(crate) fn target(config: &Config) -> String {
     let name = config.target_name();
     let mut text = Text::default();
     text.section("Unit").set("Description", &specifiers(&format!("containers of {name}")));
-    text.section("Install")
-        .set("WantedBy", if config.scope == Scope::User { "default.target" } else { "multi-user.target" });
+    install_section(&mut text, config);
     file(&name, &text.0)
 }
 
@@ -132,17 +151,18 @@ pub(crate) fn start_lines(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.starts_with("ExecStart=")).collect()
 }
 
+/// A unit that is being written.
 #[derive(Default)]
-struct Text(String);
+pub(crate) struct Text(pub(crate) String);
 
 impl Text {
-    fn section(&mut self, name: &str) -> &mut Self {
+    pub(crate) fn section(&mut self, name: &str) -> &mut Self {
         let gap = if self.0.is_empty() { "" } else { "\n" };
         self.0.extend([gap, "[", name, "]\n"]);
         self
     }
 
-    fn set(&mut self, key: &str, value: &str) -> &mut Self {
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.0.extend([key, "=", value, "\n"]);
         self
     }
@@ -151,6 +171,11 @@ impl Text {
 /// A text in which nothing stands for something else, on one line.
 fn specifiers(text: &str) -> String {
     text.replace('%', "%%").replace(char::is_control, " ")
+}
+
+/// One argument of a command, in which no variable of systemd's is looked up.
+pub(crate) fn argument(text: &str) -> String {
+    word(text).replace('$', "$$")
 }
 
 /// One word of a command, or one variable of an environment.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kolla_container_core::state::Status;
-use kolla_container_core::{Active, ContainerName, ErrorKind, Goal, Goals, Reconciler, Service};
-use kolla_container_testkit::{Harness, Kind, cases, trials};
+use kolla_container_core::{Active, ContainerName, Goal, Goals, Reconciler, Service};
+use kolla_container_testkit::{Harness, cases, trials};
 use serde_json::json;
 
 use crate::machine::call;
@@ -45,15 +45,14 @@ fn service(h: &Harness) -> String {
 /// To reload systemd, as the installation of any unit does, makes it forget the starts so far.
 async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     let name = h.name("web");
-    let ends = h.images().exits.to_string();
-    h.create(&name, &h.spec(json!({"image": ends}))).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 3, "interval": 60}}}));
-    // Sooner than the time that lets all starts happen in it.
+    // It lives longer than a start is watched.
+    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 2; exit 3"]});
+    h.create(&name, &h.spec(ends)).await;
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 3, "interval": 20}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
-    let text = text.replace("RestartSec=19", "RestartSec=1");
     h.supervisor().install(&name, &text).await.unwrap();
 
-    assert_eq!(h.supervisor().start(&name).await.kind(), Some(ErrorKind::EngineFailed));
+    h.supervisor().start(&name).await.unwrap();
 
     let mut active = Active::Activating;
     for _ in 0..300 {
@@ -65,8 +64,7 @@ async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     }
     assert_eq!(active, Active::Failed);
     // One that is asked for is tried all the same.
-    let again = h.supervisor().start(&name).await.unwrap_err().report();
-    assert!(again.contains("exit status 3") && !again.contains("start-limit-hit"), "{again}");
+    h.supervisor().start(&name).await.unwrap();
 }
 
 /// Nothing is made anew.

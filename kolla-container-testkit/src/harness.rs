@@ -352,6 +352,12 @@ impl Harness {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for made in made {
             if let Made::Unit(name) = made {
+                // Its command cannot stop one that is paused.
+                if let Some(paused) = self.ground.runtime.container(&name).await.map_err(failed)?
+                    && paused.status == Status::Paused
+                {
+                    self.ground.runtime.unpause_container(&paused.id).await.map_err(failed)?;
+                }
                 supervisor.stop(&name).await.map_err(failed)?;
                 supervisor.remove(&name).await.map_err(failed)?;
             }

@@ -180,7 +180,8 @@ impl<'a> Run<'a> {
             self.undid_something = true;
             let words = self.plan.describe(action);
             self.means.listener.event(&Event::Undoing { container: &self.plan.name, action: &words });
-            let missing_is_fine = !matches!(target(action), Some(Target::Existing(_)));
+            let starts = matches!(action, Action::StartUnit { .. } | Action::RestartUnit { .. });
+            let missing_is_fine = !starts && !matches!(target(action), Some(Target::Existing(_)));
             match self.act_in_time(action).await {
                 Err(error) if error.kind() == ErrorKind::NotFound && missing_is_fine => {}
                 Err(error) => self.errors.push(error),

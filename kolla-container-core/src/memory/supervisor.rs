@@ -91,7 +91,7 @@ impl MemorySupervisor {
             return Err(Error::new(ErrorKind::NotFound, operation, name).because("no such unit"));
         };
         if unit.masked {
-            return Err(Error::new(ErrorKind::EngineFailed, operation, name).because("the unit is masked"));
+            return Err(Error::new(ErrorKind::Conflict, operation, name).because("the unit is masked"));
         }
         let started = self.start_container(operation, name).await;
         self.set_active(name, if started.is_ok() { Active::Active } else { Active::Failed });
@@ -174,9 +174,9 @@ impl Supervisor for MemorySupervisor {
             active: Active::Inactive,
         };
         let unit = units.units.entry(name.clone()).or_insert(inactive);
-        if !unit.ours {
+        if !unit.ours || unit.masked {
             let conflict = Error::new(ErrorKind::Conflict, "install unit", name);
-            return Err(conflict.because("a unit that is not ours is in its place"));
+            return Err(conflict.because("a unit that is not ours, or that was masked, is in its place"));
         }
         text.clone_into(&mut unit.text);
         (unit.enabled, unit.loaded) = (true, true);

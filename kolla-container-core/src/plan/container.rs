@@ -183,12 +183,11 @@ impl Subject<'_> {
         let wants_health = matches!(self.goal, Goal::Healthy(_)) && old.config.healthcheck.is_active();
         let mut steps = Steps::because(Cause::Status(old.status.clone()));
         match &old.status {
-            Status::Running if self.unit.is_wanted() && !self.unit.is_active() => {
+            Status::Running | Status::Paused if self.unit.is_wanted() && !self.unit.is_active() => {
                 let mut steps = Steps::because(Cause::OutsideUnit);
-                steps.undone_by(
-                    Action::Stop { target: target.clone(), grace: old.config.stop_timeout },
-                    [Action::Start { target: target.clone() }],
-                );
+                let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target.clone() });
+                let undo = [Action::Start { target: target.clone() }].into_iter().chain(freeze);
+                steps.undone_by(Action::Stop { target: target.clone(), grace: old.config.stop_timeout }, undo);
                 self.start(&target, &mut steps);
                 if wants_pause {
                     steps.once(Action::Pause { target });
@@ -197,7 +196,7 @@ impl Subject<'_> {
             }
             Status::Running | Status::Paused if forced.is_some() => {
                 let mut steps = Steps::because(forced.cloned().unwrap_or(Cause::Asked));
-                self.restart(&target, old.config.stop_timeout, &mut steps);
+                self.restart(old, None, &mut steps);
                 if wants_pause {
                     steps.once(Action::Pause { target });
                 }
@@ -209,7 +208,7 @@ impl Subject<'_> {
             }
             Status::Running if wants_health && old.health == Some(Health::Unhealthy) => {
                 let mut steps = Steps::because(Cause::Unhealthy);
-                self.restart(&target, None, &mut steps);
+                self.restart(old, None, &mut steps);
                 self.take(steps, Effect::Restarted);
             }
             Status::Running if wants_health && old.health != Some(Health::Healthy) => {
@@ -248,10 +247,7 @@ impl Subject<'_> {
     fn start_otherwise(&mut self, old: &ContainerState, wants_pause: bool) {
         let (target, name) = (Target::Existing(old.id.clone()), self.name.clone());
         let mut steps = Steps::because(Cause::Unit);
-        if old.status == Status::Paused {
-            let freeze = Action::Pause { target: target.clone() };
-            steps.undone_by(Action::Unpause { target: target.clone() }, [freeze]);
-        }
+        self.thaw(old, &mut steps);
         steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
         if old.status.is_up() {
             let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
@@ -306,13 +302,39 @@ impl Subject<'_> {
         steps.once(self.verify(target));
     }
 
-    fn restart(&self, target: &Target, grace: Option<TimeSpan>, steps: &mut Steps) {
-        if self.unit.is_active() {
-            steps.once(Action::RestartUnit { name: self.name.clone() });
+    /// By its unit, where it has one. A unit knows one time in which to stop: another one that is asked for, the engine
+    /// has to be told, and the unit then takes note that its container has ended before it would start it again.
+    fn restart(&self, old: &ContainerState, grace: Option<TimeSpan>, steps: &mut Steps) {
+        let (target, name) = (Target::Existing(old.id.clone()), self.name.clone());
+        if self.unit.is_active() && grace.is_none() {
+            self.thaw(old, steps);
+            steps.once(Action::RestartUnit { name });
+        } else if self.unit.may_start() {
+            if old.status.is_up() {
+                steps.once(Action::Stop { target: target.clone(), grace: grace.or(old.config.stop_timeout) });
+            }
+            steps.once(Action::StopUnit { name: name.clone() });
+            steps.once(Action::StartUnit { name });
         } else {
-            steps.once(Action::Restart { target: target.clone(), grace });
+            steps.once(Action::Restart { target: target.clone(), grace: grace.or(old.config.stop_timeout) });
         }
-        steps.once(self.verify(target));
+        steps.once(self.verify(&target));
+    }
+
+    /// The command by which a unit stops its container cannot stop one that is paused.
+    pub(super) fn thaw(&self, old: &ContainerState, steps: &mut Steps) {
+        if old.status == Status::Paused && self.unit.is_active() {
+            let target = Target::Existing(old.id.clone());
+            steps.undone_by(Action::Unpause { target: target.clone() }, [Action::Pause { target }]);
+        }
+    }
+
+    /// Says so where somebody else's unit would start the container again.
+    pub(super) fn note_others(&mut self) {
+        if self.unit.is_kept_by_others {
+            let note = "a unit of its name that this library did not write may start it again: adopt or stop that unit";
+            self.plan.notes.push(note.to_owned());
+        }
     }
 
     fn verify(&self, target: &Target) -> Action {
@@ -338,7 +360,7 @@ impl Subject<'_> {
             }
             Some(Ok(Freshness::Stale)) => {
                 let mut steps = Steps::because(Cause::StaleConfig);
-                self.restart(&Target::Existing(old.id.clone()), None, &mut steps);
+                self.restart(old, None, &mut steps);
                 self.take(steps, Effect::Restarted);
             }
             Some(Err(error)) => self.plan = ContainerPlan::refused(self.name.clone(), error.clone()),
@@ -382,9 +404,8 @@ impl Subject<'_> {
             (Goal::Absent { volumes }, _) => self.remove(there, *volumes),
             (Goal::Stopped { grace }, Some(old)) => self.stop(old, *grace),
             (Goal::Restart { grace }, Some(old)) => {
-                let target = Target::Existing(old.id.clone());
                 let mut steps = Steps::because(Cause::Asked);
-                self.restart(&target, *grace, &mut steps);
+                self.restart(old, *grace, &mut steps);
                 self.take(steps, Effect::Restarted);
             }
             (Goal::Kill { signal }, Some(old)) => {
@@ -411,20 +432,24 @@ impl Subject<'_> {
         }
         let mut steps = Steps::because(Cause::Status(old.status.clone()));
         let name = self.name.clone();
-        if self.unit.is_active() {
-            steps.once(Action::StopUnit { name });
-        }
+        let unit = self.unit.is_active().then_some(Action::StopUnit { name });
         // A unit that is not active stops nothing, though its container may run.
-        if !matches!(old.status, Status::Created | Status::Exited | Status::Dead) {
-            let grace = grace.or(old.config.stop_timeout);
-            steps.once(Action::Stop { target: Target::Existing(old.id.clone()), grace });
-        }
+        let is_down = matches!(old.status, Status::Created | Status::Exited | Status::Dead);
+        let target = Target::Existing(old.id.clone());
+        let engine = (!is_down).then(|| Action::Stop { target, grace: grace.or(old.config.stop_timeout) });
+        // A unit knows one time in which to stop; it takes note of the end before it would start the container again.
+        let ordered = if grace.is_some() { [engine, unit] } else { [unit, engine] };
+        self.thaw(old, &mut steps);
+        ordered.into_iter().flatten().for_each(|action| steps.once(action));
+        self.note_others();
         self.take(steps, Effect::Stopped);
     }
 
     fn remove(&mut self, there: Option<&ContainerState>, volumes: bool) {
+        self.note_others();
         let mut steps = Steps::because(Cause::Asked);
         if self.unit.is_active() {
+            there.into_iter().for_each(|old| self.thaw(old, &mut steps));
             steps.once(Action::StopUnit { name: self.name.clone() });
         }
         if let Some(old) = there {

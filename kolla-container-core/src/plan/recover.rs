@@ -132,7 +132,7 @@ impl Way<'_> {
 
     /// A unit would start whatever has the name, at any moment.
     fn stop_unit(&mut self) -> bool {
-        let stops = self.unit.is_active();
+        let stops = self.unit.may_start();
         if stops {
             self.steps.committed(Action::StopUnit { name: self.name.clone() });
         }

@@ -175,18 +175,20 @@ impl Subject<'_> {
             };
             steps.undone_by(update(RestartPolicy::No), [update(policy)]);
         }
+        let freeze = || (old.status == Status::Paused).then(|| Action::Pause { target: target() });
         let has_unit = self.unit.is_active();
-        if has_unit {
-            // Also where its container is down: the unit may be about to start it again.
+        self.thaw(old, steps);
+        if self.unit.may_start() {
             let name = self.name.clone();
-            steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
+            let start = has_unit.then(|| Action::StartUnit { name: name.clone() });
+            steps.undone_by(Action::StopUnit { name: name.clone() }, start);
         }
         if is_up(old) {
-            let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target() });
             let start = (!has_unit).then(|| Action::Start { target: target() });
-            let undo = start.into_iter().chain(freeze);
+            let undo = start.into_iter().chain(freeze().filter(|_| !has_unit));
             steps.undone_by(Action::Stop { target: target(), grace: old.config.stop_timeout }, undo);
         }
+        self.note_others();
         if !vanishes {
             steps.undone_by(
                 Action::Rename { target: target(), to: self.name.previous() },

@@ -21,6 +21,8 @@ pub(super) struct Unit<'a> {
     impossible: Option<String>,
     /// Whether what the unit has started has to be started again once it is as it should be.
     pub(super) starts_otherwise: bool,
+    /// Whether a unit that is not ours keeps the container running.
+    pub(super) is_kept_by_others: bool,
     /// Whether it was stopped to clear away what an interrupted run left behind.
     pub(super) was_stopped: bool,
 }
@@ -40,14 +42,16 @@ impl<'a> Unit<'a> {
             let StartLimit { burst, interval } = service.start_limit;
             format!("deploy.start_limit: {burst} starts do not fit into {interval}: each takes at least 2 s")
         });
-        // A foreign unit of that name is nobody's business where no unit is wanted.
-        let there = there.filter(|unit| unit.ours || wanted.is_some());
+        let runs = |unit: &UnitState| matches!(unit.active, Active::Active | Active::Activating);
+        let is_kept_by_others = there.is_some_and(|unit| !unit.ours && runs(unit));
+        // One that is foreign, or that somebody made impossible to start, is nobody's business where none is wanted.
+        let there = there.filter(|unit| unit.ours && !unit.masked || wanted.is_some());
         let texts = there.map(|unit| unit.text.as_str()).zip(wanted.as_deref());
         let starts_otherwise = context
             .supervisor
             .zip(texts)
             .is_some_and(|(supervisor, (there, wanted))| supervisor.starts_otherwise(there, wanted));
-        Self { there, wanted, impossible, starts_otherwise, was_stopped: false }
+        Self { there, wanted, impossible, starts_otherwise, is_kept_by_others, was_stopped: false }
     }
 
     /// Whether a supervisor starts and stops the container.
@@ -58,6 +62,12 @@ impl<'a> Unit<'a> {
     /// Whether the container was started by its unit, or is being.
     pub(super) fn is_active(&self) -> bool {
         !self.was_stopped && self.there.is_some_and(|unit| matches!(unit.active, Active::Active | Active::Activating))
+    }
+
+    /// Whether it may start the container at some moment, if it is not stopped: it may be about to, or somebody may start it
+    /// while a plan is carried out.
+    pub(super) fn may_start(&self) -> bool {
+        self.there.is_some()
     }
 
     /// Why the unit may not be touched, if so.
@@ -76,7 +86,11 @@ impl<'a> Unit<'a> {
 
     /// What differs, line by line; `None` where the unit is as it should be.
     pub(super) fn change(&self) -> Option<Change> {
-        let (wanted, there) = (self.wanted.as_deref()?, self.there?);
+        let wanted = self.wanted.as_deref()?;
+        let Some(there) = self.there else {
+            let entry = Entry { key: None, current: Shown::not_set(), desired: Shown::text("installed") };
+            return Some(Change { field: "unit".into(), entries: vec![entry], remedy: Remedy::Update });
+        };
         let (desired, current) = (settings(wanted), settings(&there.text));
         let mut entries: Vec<Entry> = desired
             .keys()
@@ -84,7 +98,7 @@ impl<'a> Unit<'a> {
             .filter(|key| desired.get(*key) != current.get(*key))
             .map(|key| {
                 let shown = |side: &BTreeMap<String, Vec<&str>>| {
-                    side.get(key).map_or_else(Shown::not_set, |values| Shown::named(key, values.join(", ")))
+                    side.get(key).map_or_else(Shown::not_set, |values| setting(key, values))
                 };
                 Entry { key: Some(key.clone()), current: shown(&current), desired: shown(&desired) }
             })
@@ -100,6 +114,18 @@ impl<'a> Unit<'a> {
         }
         (!entries.is_empty()).then(|| Change { field: "unit".into(), entries, remedy: Remedy::Update })
     }
+}
+
+/// The values of a setting. A variable whose name says that it is secret is not shown.
+fn setting(key: &str, values: &[&str]) -> Shown {
+    if !key.ends_with("Environment") {
+        return Shown::named(key, values.join(", "));
+    }
+    let shown = values.iter().map(|value| match value.trim_matches('"').split_once('=') {
+        Some((name, value)) => format!("{name}={}", Shown::named(name, value)),
+        None => (*value).to_owned(),
+    });
+    Shown::text(crate::text::join(shown, ", "))
 }
 
 /// The settings of a unit, by section and key; a key may stand several times.

@@ -14,6 +14,7 @@ use kolla_container_testkit::{Live, Subject};
 /// The environment variable that says where the machine's files are.
 pub(crate) const VARIABLE: &str = "KOLLA_TEST_SYSTEMD";
 
+/// Docker, on that machine.
 pub(crate) fn docker() -> Arc<dyn Subject> {
     subject("systemd-docker", |folder| {
         Box::pin(async move {
@@ -23,6 +24,7 @@ pub(crate) fn docker() -> Arc<dyn Subject> {
     })
 }
 
+/// Podman, on that machine.
 pub(crate) fn podman() -> Arc<dyn Subject> {
     subject("systemd-podman", |folder| {
         Box::pin(async move {
@@ -43,7 +45,11 @@ fn subject(name: &'static str, connect: fn(String) -> kolla_container_testkit::C
                 Ok(Arc::new(Systemd::connect(runtime, config).await?) as Arc<dyn Supervisor>)
             })
         }),
-        lacks: Features::all().without("registry", "it has none"),
+        lacks: if name == "systemd-podman" && generator().is_some() {
+            Features::all()
+        } else {
+            Features::all().without("quadlet", "there is no generator of Podman's for it")
+        },
     })
 }
 
@@ -69,6 +75,13 @@ fn address(folder: &str, socket: &str) -> String {
 
 fn refused(address: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Rejected, "read the address", address).caused_by(error)
+}
+
+/// Podman's generator of units from quadlets, which came with 4.4.
+pub(crate) fn generator() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").map(|folders| std::env::split_paths(&folders).collect::<Vec<_>>());
+    let usual = PathBuf::from("/usr/libexec/podman");
+    folders.into_iter().flatten().chain([usual]).map(|folder| folder.join("quadlet")).find(|program| program.exists())
 }
 
 /// What `systemctl` would do, by systemd's own tool for its bus.

@@ -20,6 +20,7 @@ use crate::machine::{self, call};
 
 cases! { "systemd";
     units_pass_systemds_own_check;
+    podmans_generator_reads_a_quadlet_as_it_was_meant ["quadlet"];
     a_failed_start_tells_how_it_ended_and_its_last_lines;
     somebody_elses_unit_is_refused_and_left_alone_unless_adopted;
     a_masked_unit_is_refused;
@@ -114,6 +115,44 @@ async fn units_pass_systemds_own_check(h: &Harness) {
     assert!(String::from_utf8_lossy(&check.stderr).contains("kit-broken.service"), "{check:?}");
 }
 
+async fn podmans_generator_reads_a_quadlet_as_it_was_meant(h: &Harness) {
+    let name = h.name("web");
+    let spec = h.spec(json!({
+        "command": ["sleep", "a b", "$HOME", "100%", "\"quoted\""],
+        "environment": {"A": "1 2", "B": "$HOME %h"},
+        "labels": {"kit.label": "a \\ b"},
+        "mounts": ["/etc:/host:ro", {"type": "tmpfs", "target": "/cache", "size": "1m"}],
+        "healthcheck": {"test": ["CMD", "test", "-e", "a b"], "interval": 5},
+        "restart": "on-failure:3",
+    }));
+    let service = Service::new(name.clone(), h.runtime().engine().kind, &spec);
+    let text = kolla_container_systemd::quadlet(&service, &spec, &config(h)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(unit_name(h, &name).replace(".service", ".container")), &text).unwrap();
+
+    let read = Command::new(machine::generator().unwrap())
+        .env("QUADLET_UNIT_DIRS", folder.path())
+        .arg("-dryrun")
+        .output()
+        .unwrap();
+
+    let unit = String::from_utf8_lossy(&read.stdout).into_owned();
+    let said = String::from_utf8_lossy(&read.stderr).into_owned();
+    assert!(unit.contains(&format!("---{}---", unit_name(h, &name))), "{said}\n{unit}");
+    let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    let parts = [
+        format!("--name {name}"),
+        r#""--env=A=1 2""#.to_owned(),
+        r#""--env=B=$$HOME %%h""#.to_owned(),
+        "--volume=/etc:/host:ro".to_owned(),
+        r#"sleep "a b" $$HOME 100%% \"quoted\""#.to_owned(),
+    ];
+    for part in parts {
+        assert!(start.contains(&part), "{part}\n{start}");
+    }
+    assert!(unit.contains("Restart=on-failure\n") && unit.contains("StartLimitBurst=4\n"), "{unit}");
+}
+
 async fn a_failed_start_tells_how_it_ended_and_its_last_lines(h: &Harness) {
     let name = h.name("web");
     let script = "echo no such database >&2; exit 3";
@@ -176,14 +215,14 @@ async fn a_unit_that_was_disabled_or_changed_or_not_reloaded_is_named_and_put_ri
     call("DisableUnitFiles", &["asb", "1", &unit, "false"]);
     assert_named_and_put_right(h, &name, "unit[enabled]").await;
 
-    fs::write(file(h, &name), text.replace("RestartSec=11", "RestartSec=1")).unwrap();
+    fs::write(file(h, &name), text.replace("RestartSec=6", "RestartSec=1")).unwrap();
     call("Reload", &[]);
     assert_named_and_put_right(h, &name, "unit[Service.RestartSec]").await;
 
     // As a crash leaves it between writing and reloading; other cases reload at any moment.
     let mut is_named = false;
     for _ in 0..100 {
-        fs::write(file(h, &name), text.replace("RestartSec=11", "RestartSec=1")).unwrap();
+        fs::write(file(h, &name), text.replace("RestartSec=6", "RestartSec=1")).unwrap();
         call("Reload", &[]);
         tokio::time::sleep(Duration::from_millis(20)).await;
         fs::write(file(h, &name), &text).unwrap();

@@ -42,13 +42,19 @@ cases! { "supervised";
     a_changed_policy_changes_the_unit_and_nothing_else;
     a_limit_that_could_never_be_reached_is_refused_before_anything_is_made;
     a_container_that_is_to_stop_stays_stopped;
+    a_paused_container_is_stopped_and_removed_through_its_unit;
+    a_stop_takes_the_time_that_is_asked_for;
+    a_restart_goes_through_the_unit_also_where_it_is_stopped;
     a_container_that_is_not_to_be_there_takes_its_unit_along;
     a_container_that_runs_outside_its_unit_is_brought_under_it;
+    a_paused_container_outside_its_unit_is_brought_under_it;
+    a_unit_that_is_missing_is_named;
     a_container_that_is_not_supervised_any_more_loses_its_unit;
     a_oneshot_has_no_unit;
     the_engines_own_restart_policy_is_taken_away;
     a_new_container_takes_the_place_of_the_old_one_under_its_unit;
     a_new_container_that_ends_at_once_is_taken_back_under_its_unit;
+    a_paused_container_is_paused_again_under_its_unit_when_the_new_one_fails;
     a_start_that_fails_leaves_no_unit_that_goes_on_trying;
     a_replacement_that_is_cut_anywhere_is_finished_or_taken_back;
 }
@@ -328,6 +334,47 @@ async fn a_container_that_is_to_stop_stays_stopped(h: &Harness) {
     assert_reached(h, &name, Goal::Stopped { grace: None }).await;
 }
 
+async fn a_paused_container_is_stopped_and_removed_through_its_unit(h: &Harness) {
+    let name = h.name("web");
+    for goal in [Goal::Stopped { grace: None }, Goal::Absent { volumes: false }] {
+        reach(h, &name, kept(h, &json!({}))).await;
+        let id = h.see(&name).await.id;
+        h.runtime().pause_container(&id).await.unwrap();
+
+        reach(h, &name, goal.clone()).await;
+
+        assert_ne!(active(h, &name).await, Some(Active::Active));
+        assert_reached(h, &name, goal).await;
+    }
+}
+
+/// Not the one of the unit: with that, the container would be gone before the case is.
+async fn a_stop_takes_the_time_that_is_asked_for(h: &Harness) {
+    let name = h.name("web");
+    let image = h.images().stubborn.to_string();
+    reach(h, &name, kept(h, &json!({"image": image, "stop_timeout": "1h"}))).await;
+
+    reach(h, &name, Goal::Stopped { grace: Some(TimeSpan::from_secs(1)) }).await;
+
+    assert_eq!(status(h, &name).await, Status::Exited);
+    assert!(matches!(active(h, &name).await, Some(Active::Inactive | Active::Failed)));
+}
+
+async fn a_restart_goes_through_the_unit_also_where_it_is_stopped(h: &Harness) {
+    let name = h.name("web");
+    reach(h, &name, kept(h, &json!({}))).await;
+    for grace in [None, Some(TimeSpan::from_secs(1))] {
+        reach(h, &name, Goal::Restart { grace }).await;
+        assert_reached(h, &name, kept(h, &json!({}))).await;
+    }
+    reach(h, &name, Goal::Stopped { grace: None }).await;
+
+    reach(h, &name, Goal::Restart { grace: None }).await;
+
+    assert_eq!(active(h, &name).await, Some(Active::Active));
+    assert_reached(h, &name, kept(h, &json!({}))).await;
+}
+
 async fn a_container_that_is_not_to_be_there_takes_its_unit_along(h: &Harness) {
     let name = h.name("web");
     reach(h, &name, kept(h, &json!({}))).await;
@@ -351,6 +398,31 @@ async fn a_container_that_runs_outside_its_unit_is_brought_under_it(h: &Harness)
     assert_eq!(h.see(&name).await.id, before.id);
     assert_eq!(active(h, &name).await, Some(Active::Active));
     assert_reached(h, &name, goal()).await;
+}
+
+async fn a_paused_container_outside_its_unit_is_brought_under_it(h: &Harness) {
+    let name = h.name("web");
+    let id = h.start(&name, &h.spec(json!({}))).await;
+    h.runtime().pause_container(&id).await.unwrap();
+
+    reach(h, &name, kept(h, &json!({}))).await;
+
+    assert_eq!(active(h, &name).await, Some(Active::Active));
+    assert_reached(h, &name, kept(h, &json!({}))).await;
+}
+
+async fn a_unit_that_is_missing_is_named(h: &Harness) {
+    let name = h.name("web");
+    reach(h, &name, kept(h, &json!({}))).await;
+    h.supervisor().stop(&name).await.unwrap();
+    h.supervisor().remove(&name).await.unwrap();
+
+    let planned = plan(h, &name, kept(h, &json!({}))).await;
+
+    let fields: Vec<_> = planned.containers[0].changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!(fields, ["unit"], "{planned}");
+    reach(h, &name, kept(h, &json!({}))).await;
+    assert_reached(h, &name, kept(h, &json!({}))).await;
 }
 
 async fn a_container_that_is_not_supervised_any_more_loses_its_unit(h: &Harness) {
@@ -416,6 +488,21 @@ async fn a_new_container_that_ends_at_once_is_taken_back_under_its_unit(h: &Harn
     assert_eq!(active(h, &name).await, Some(Active::Active));
     assert_eq!(h.containers().await, ["web"]);
     assert_reached(h, &name, old()).await;
+}
+
+async fn a_paused_container_is_paused_again_under_its_unit_when_the_new_one_fails(h: &Harness) {
+    let name = h.name("web");
+    reach(h, &name, kept(h, &json!({}))).await;
+    let id = h.see(&name).await.id;
+    h.runtime().pause_container(&id).await.unwrap();
+
+    let report = try_to_reach(h, &name, kept(h, &json!({"image": h.images().exits.to_string()}))).await;
+
+    assert!(!report.is_success(), "{report}");
+    let after = h.see(&name).await;
+    assert_eq!((after.id, after.status), (id, Status::Paused), "{report}");
+    assert_eq!(h.containers().await, ["web"]);
+    assert_eq!(active(h, &name).await, Some(Active::Active));
 }
 
 async fn a_start_that_fails_leaves_no_unit_that_goes_on_trying(h: &Harness) {

@@ -90,5 +90,5 @@ async fn a_masked_unit_does_not_start() {
     let (_engine, supervisor) = installed(Behaviour::Runs).await;
     supervisor.meddle(&named("db"), |unit| unit.masked = true);
 
-    assert_eq!(kind(supervisor.start(&named("db")).await), ErrorKind::EngineFailed);
+    assert_eq!(kind(supervisor.start(&named("db")).await), ErrorKind::Conflict);
 }
