@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kolla_container_core::state::EngineKind;
@@ -13,6 +14,11 @@ use crate::config::{Config, Scope};
 use crate::files::{Files, There};
 use crate::job::Job;
 use crate::unit;
+
+/// How long a unit that waits for a reload is looked at again: from systemd 255, all do as soon as somebody has enabled
+/// one, until he has reloaded, too.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// systemd, with a unit for each container of an engine.
 ///
@@ -128,8 +134,15 @@ impl Systemd {
         };
         let path = self.manager.load_unit(unit).await?;
         let there = bus::unit(self.manager.inner().connection(), path).await?;
-        let (active, stale) = futures_util::future::try_join(there.active_state(), there.need_daemon_reload()).await?;
-        Ok(Look { enabled, loaded: !stale, active: active_state(&active) })
+        let mut is_stale = there.need_daemon_reload().await?;
+        for _ in 1..LOOKS {
+            if !is_stale {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            is_stale = there.need_daemon_reload().await?;
+        }
+        Ok(Look { enabled, loaded: !is_stale, active: active_state(&there.active_state().await?) })
     }
 
     async fn make_target(&self) -> Result<()> {

@@ -59,7 +59,10 @@ async fn begin(h: &Harness, host: &str, command: &str, file: &Value, more: &[&st
     let (engine, prefix) = (h.runtime().engine().kind.to_string(), prefix(h.runtime()));
     let folder = folder().join("units").display().to_string();
     let arguments = [command, "-", "--engine", &engine, "--host", host, "--supervisor", "systemd"];
-    let units = ["--unit-prefix", &prefix, "--unit-folder", &folder];
+    // `host` may be a proxy's, which is gone after this run.
+    let variable = if engine == "docker" { "DOCKER_HOST" } else { "CONTAINER_HOST" };
+    let address = format!("{variable}=unix://{}", socket(h).display());
+    let units = ["--unit-prefix", &prefix, "--unit-folder", &folder, "--unit-environment", &address];
     let bus = bus();
     let variables = [("DBUS_SYSTEM_BUS_ADDRESS", bus.as_str())];
     start(&[&arguments[..], &units, more].concat(), &variables, &file.to_string()).await

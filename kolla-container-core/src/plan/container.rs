@@ -449,7 +449,9 @@ impl Subject<'_> {
         self.note_others();
         let mut steps = Steps::because(Cause::Asked);
         if self.unit.is_active() {
-            there.into_iter().for_each(|old| self.thaw(old, &mut steps));
+            if let Some(old) = there {
+                self.thaw(old, &mut steps);
+            }
             steps.once(Action::StopUnit { name: self.name.clone() });
         }
         if let Some(old) = there {

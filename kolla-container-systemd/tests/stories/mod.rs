@@ -145,7 +145,7 @@ async fn podmans_generator_reads_a_quadlet_as_it_was_meant(h: &Harness) {
         r#""--env=A=1 2""#.to_owned(),
         r#""--env=B=$$HOME %%h""#.to_owned(),
         "--volume=/etc:/host:ro".to_owned(),
-        r#"sleep "a b" $$HOME 100%% \"quoted\""#.to_owned(),
+        r#"sleep "a b" $$HOME 100%% "\"quoted\"""#.to_owned(),
     ];
     for part in parts {
         assert!(start.contains(&part), "{part}\n{start}");

@@ -267,9 +267,19 @@ pub(crate) struct Supervision {
     #[arg(long, requires = "supervisor")]
     pub(crate) user_units: bool,
 
+    /// A variable for the commands of the units. Where the engine listens somewhere else than by default, they get
+    /// DOCKER_HOST or CONTAINER_HOST unless it is given here. Everybody can read units: no place for passwords.
+    #[arg(long, value_name = "NAME=VALUE", requires = "supervisor", value_parser = variable)]
+    pub(crate) unit_environment: Vec<(String, String)>,
+
     /// Take over units of these names that somebody else wrote, such as kolla-ansible's.
     #[arg(long, requires = "supervisor")]
     pub(crate) adopt_units: bool,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Who starts the containers.

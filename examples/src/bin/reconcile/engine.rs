@@ -217,6 +217,19 @@ pub(crate) fn is_there(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
+/// The variable by which the engine's own command finds it, where that is not the default: `host`, else what the
+/// environment says.
+pub(crate) fn address(host: Option<&Address>, engine: EngineKind) -> Option<(String, String)> {
+    let (variable, defaults) = match engine {
+        EngineKind::Docker => ("DOCKER_HOST", ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].as_slice()),
+        EngineKind::Podman => ("CONTAINER_HOST", ["unix:///run/podman/podman.sock"].as_slice()),
+        EngineKind::Memory => return None,
+    };
+    let named =
+        host.map(ToString::to_string).or_else(|| std::env::var(variable).ok()).filter(|named| !named.is_empty());
+    named.filter(|named| !defaults.contains(&named.as_str())).map(|named| (variable.to_owned(), named))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,7 @@ use kolla_container_core::dialect::kolla::Host;
 use kolla_container_core::{
     ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor,
 };
+use kolla_container_docker::Address;
 use kolla_container_systemd::{Config, Scope, Systemd};
 
 use crate::cli::{Cli, Command, Engine, Export, Job, Recorded, State, Supervision, Wanted};
@@ -80,7 +81,8 @@ async fn reconcile(job: &Job, command: &Command) -> Result<ExitCode, Failure> {
     let goals = goals(job, &containers);
     let stop = StopSignal::new();
     let runtime = runtime(command).await?;
-    let supervisor = supervisor(job.supervision(), &runtime).await.map_err(Failure::Because)?;
+    let supervisor =
+        supervisor(job.supervision(), job.common().host.as_ref(), &runtime).await.map_err(Failure::Because)?;
     let reconciler = reconciler(job, runtime).with_stop_signal(stop.clone());
     let reconciler = supervisor.into_iter().fold(reconciler, Reconciler::with_supervisor);
     let plan = reconciler.plan(&goals).await.map_err(|error| failure(error, &containers))?;
@@ -116,8 +118,12 @@ async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
 }
 
 /// Who starts the containers, where it is not the engine.
-async fn supervisor(wanted: &Supervision, runtime: &Arc<dyn Runtime>) -> Result<Option<Arc<dyn Supervisor>>, Error> {
-    let Supervision { supervisor, unit_prefix, unit_folder, user_units, adopt_units } = wanted;
+async fn supervisor(
+    wanted: &Supervision,
+    host: Option<&Address>,
+    runtime: &Arc<dyn Runtime>,
+) -> Result<Option<Arc<dyn Supervisor>>, Error> {
+    let Supervision { supervisor, unit_prefix, unit_folder, user_units, unit_environment, adopt_units } = wanted;
     if *supervisor == cli::Supervisor::None {
         return Ok(None);
     }
@@ -126,6 +132,7 @@ async fn supervisor(wanted: &Supervision, runtime: &Arc<dyn Runtime>) -> Result<
         prefix: unit_prefix.clone(),
         folder: unit_folder.clone(),
         adopt: *adopt_units,
+        environment: engine::address(host, runtime.engine().kind).into_iter().chain(unit_environment.clone()).collect(),
         ..Config::default()
     };
     Ok(Some(Arc::new(Systemd::connect(Arc::clone(runtime), config).await?)))
