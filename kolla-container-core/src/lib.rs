@@ -55,6 +55,7 @@ pub mod dialect;
 pub mod diff;
 mod error;
 mod image_ref;
+pub mod images;
 pub mod layer;
 pub mod memory;
 #[cfg(feature = "mock")]
