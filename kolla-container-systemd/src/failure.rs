@@ -22,6 +22,8 @@ pub enum JobResult {
     Dependency,
     /// It does not apply to what the unit is doing.
     Skipped,
+    /// It did not end as long as it was waited for.
+    Unfinished,
     /// Any other.
     Other(String),
 }
@@ -42,7 +44,7 @@ impl JobResult {
     /// What that means for whoever asked.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Timeout => ErrorKind::TimedOut,
+            Self::Timeout | Self::Unfinished => ErrorKind::TimedOut,
             Self::Canceled => ErrorKind::Conflict,
             _ => ErrorKind::EngineFailed,
         }
@@ -58,6 +60,7 @@ impl fmt::Display for JobResult {
             Self::Failed => "failed",
             Self::Dependency => "dependency",
             Self::Skipped => "skipped",
+            Self::Unfinished => "unfinished",
             Self::Other(word) => word,
         })
     }
@@ -87,6 +90,7 @@ impl fmt::Display for UnitFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { unit, job, result, sub_state, ending, lines } = self;
         match job {
+            Some(JobResult::Unfinished) => write!(f, "the job of {unit} has not ended in time")?,
             Some(job) => write!(f, "the job of {unit} ended with {job}")?,
             None => write!(f, "{unit} did not keep its container running")?,
         }

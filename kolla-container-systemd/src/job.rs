@@ -113,12 +113,13 @@ impl Systemd {
         };
         let asked = asked.map_err(wrong)?;
         loop {
-            let late = || {
-                let reason = format!("the job of {unit} has not ended in time");
-                Error::new(ErrorKind::TimedOut, job.operation(), unit).because(reason)
-            };
             let lost = || Error::new(ErrorKind::Unreachable, job.operation(), unit).because("the bus hung up");
-            let signal = timeout_at(deadline, removed.next()).await.map_err(|_| late())?.ok_or_else(lost)?;
+            let Ok(signal) = timeout_at(deadline, removed.next()).await else {
+                drop(removed);
+                let failure = self.failure(unit, Some(JobResult::Unfinished)).await;
+                return Err(Error::new(ErrorKind::TimedOut, job.operation(), unit).caused_by(failure));
+            };
+            let signal = signal.ok_or_else(lost)?;
             let ended = signal.args().map_err(wrong)?;
             if ended.job.as_str() != asked.as_str() {
                 continue;

@@ -6,18 +6,40 @@
 mod machine;
 mod stories;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use kolla_container_testkit::{cases, trials};
+use kolla_container_core::Supervisor;
+use kolla_container_systemd::{Config, Scope, Systemd};
+use kolla_container_testkit::{Live, Subject, Supervise, cases, trials};
 
 /// Cases wait for the machine most of the time.
 const THREADS: usize = 8;
+
+/// Docker, with the service manager of a user.
+fn user() -> Arc<dyn Subject> {
+    let supervise: Supervise = |runtime, folder| {
+        Box::pin(async move {
+            let folder = Path::new(&folder);
+            let config = Config {
+                scope: Scope::User,
+                bus: Some(machine::bus(&folder.join("user-bus/bus"))),
+                folder: Some(folder.join("user-units")),
+                ..machine::config(folder, runtime.engine().kind)
+            };
+            Ok(Arc::new(Systemd::connect(runtime, config).await?) as Arc<dyn Supervisor>)
+        })
+    };
+    Arc::new(Live { name: "systemd-user", supervise: Some(supervise), ..machine::docker_there() })
+}
 
 fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let subjects = [machine::docker(), machine::podman()];
     let suite = || cases::supervised::cases().into_iter().chain(stories::cases()).collect();
-    let trials = subjects.iter().flat_map(|subject| trials(subject, suite())).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let machine = subjects.iter().flat_map(|subject| trials(subject, suite()));
+    let all = machine.chain(trials(&user(), cases::supervised::cases())).collect();
+    libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -9,55 +9,69 @@ use kolla_container_core::{Error, ErrorKind, Runtime, Supervisor};
 use kolla_container_docker::Docker;
 use kolla_container_podman::Podman;
 use kolla_container_systemd::{Config, Systemd};
-use kolla_container_testkit::{Live, Subject};
+use kolla_container_testkit::{Live, Subject, Supervising};
 
 /// The environment variable that says where the machine's files are.
 pub(crate) const VARIABLE: &str = "KOLLA_TEST_SYSTEMD";
 
 /// Docker, on that machine.
 pub(crate) fn docker() -> Arc<dyn Subject> {
-    subject("systemd-docker", |folder| {
-        Box::pin(async move {
-            let connection = address(&folder, "docker.sock").parse().map_err(|error| refused(&folder, error))?;
-            Ok(Arc::new(Docker::connect(&connection).await?) as Arc<dyn Runtime>)
-        })
-    })
+    Arc::new(docker_there())
+}
+
+/// The same, for who supervises it otherwise.
+pub(crate) fn docker_there() -> Live {
+    Live {
+        name: "systemd-docker",
+        variable: VARIABLE,
+        connect: |folder| {
+            Box::pin(async move {
+                let connection = address(&folder, "docker.sock").parse().map_err(|error| refused(&folder, error))?;
+                Ok(Arc::new(Docker::connect(&connection).await?) as Arc<dyn Runtime>)
+            })
+        },
+        supervise: Some(supervise),
+        lacks: Features::all().without("quadlet", "Docker has none"),
+    }
 }
 
 /// Podman, on that machine.
 pub(crate) fn podman() -> Arc<dyn Subject> {
-    subject("systemd-podman", |folder| {
-        Box::pin(async move {
-            let connection = address(&folder, "podman.sock").parse().map_err(|error| refused(&folder, error))?;
-            Ok(Arc::new(Podman::connect(&connection).await?) as Arc<dyn Runtime>)
-        })
+    let lacks = Features::all();
+    Arc::new(Live {
+        name: "systemd-podman",
+        variable: VARIABLE,
+        connect: |folder| {
+            Box::pin(async move {
+                let connection = address(&folder, "podman.sock").parse().map_err(|error| refused(&folder, error))?;
+                Ok(Arc::new(Podman::connect(&connection).await?) as Arc<dyn Runtime>)
+            })
+        },
+        supervise: Some(supervise),
+        lacks: match generator() {
+            Some(_) => lacks,
+            None => lacks.without("quadlet", "this Podman has no generator for it"),
+        },
     })
 }
 
-fn subject(name: &'static str, connect: fn(String) -> kolla_container_testkit::Connecting) -> Arc<dyn Subject> {
-    Arc::new(Live {
-        name,
-        variable: VARIABLE,
-        connect,
-        supervise: Some(|runtime, folder| {
-            Box::pin(async move {
-                let config = config(Path::new(&folder), runtime.engine().kind);
-                Ok(Arc::new(Systemd::connect(runtime, config).await?) as Arc<dyn Supervisor>)
-            })
-        }),
-        lacks: if name == "systemd-podman" && generator().is_some() {
-            Features::all()
-        } else {
-            Features::all().without("quadlet", "there is no generator of Podman's for it")
-        },
+fn supervise(runtime: Arc<dyn Runtime>, folder: String) -> Supervising {
+    Box::pin(async move {
+        let config = config(Path::new(&folder), runtime.engine().kind);
+        Ok(Arc::new(Systemd::connect(runtime, config).await?) as Arc<dyn Supervisor>)
     })
+}
+
+/// The address of a bus.
+pub(crate) fn bus(socket: &Path) -> String {
+    format!("unix:path={}", socket.display())
 }
 
 /// The units of each engine have names of their own.
 pub(crate) fn config(folder: &Path, engine: EngineKind) -> Config {
     Config {
         prefix: format!("kit-{engine}"),
-        bus: Some(format!("unix:path={}", folder.join("bus/system_bus_socket").display())),
+        bus: Some(bus(&folder.join("bus/system_bus_socket"))),
         folder: Some(folder.join("units")),
         journal: Some(folder.join("journal")),
         ..Config::default()
@@ -86,7 +100,7 @@ pub(crate) fn generator() -> Option<PathBuf> {
 
 /// What `systemctl` would do, by systemd's own tool for its bus.
 pub(crate) fn call(method: &str, arguments: &[&str]) {
-    let address = format!("unix:path={}", folder().join("bus/system_bus_socket").display());
+    let address = bus(&folder().join("bus/system_bus_socket"));
     let done = Command::new("busctl")
         .env("DBUS_SYSTEM_BUS_ADDRESS", address)
         .args(["--timeout=300", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"])
