@@ -59,12 +59,11 @@ impl PullPolicy {
     /// What is done about an image that is there, or is not.
     pub fn decide(self, presence: Presence) -> Decision {
         match (self, presence) {
-            (Self::Always, _) | (Self::Missing | Self::Newer | Self::After(_), Presence::Absent) => Decision::Pull,
             (Self::Never, Presence::Absent) => Decision::Refuse,
             (Self::Missing | Self::Never, Presence::Present(_)) => Decision::Use,
             (Self::Newer, Presence::Present(_)) => Decision::PullIfNewer,
             (Self::After(limit), Presence::Present(Some(age))) if age < limit => Decision::Use,
-            (Self::After(_), Presence::Present(_)) => Decision::Pull,
+            _ => Decision::Pull,
         }
     }
 }
