@@ -86,7 +86,7 @@ pub use runtime::Runtime;
 pub use secret::is_secret_name;
 pub use shown::Shown;
 pub use spec::ContainerSpec;
-pub use supervisor::{Active, Service, Supervisor, UnitState};
+pub use supervisor::{Active, Service, Supervisor, UnitState, UnitText};
 pub use text::ParseError;
 pub use timestamp::Timestamp;
 pub use violation::{FieldPath, Violation, Violations};

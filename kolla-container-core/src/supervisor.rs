@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::name::ContainerName;
 use crate::quantity::TimeSpan;
+use crate::shown::Shown;
 use crate::spec::{ContainerSpec, RestartPolicy, StartLimit};
 use crate::state::EngineKind;
 use crate::text::words;
@@ -101,8 +102,31 @@ impl Service {
     }
 }
 
+/// The text of a unit. Somebody else's may hold passwords: what is assigned to a secret name is not in its `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnitText(String);
+
+impl UnitText {
+    /// The text, with all that is in it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for UnitText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for UnitText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Shown::text(&self.0), f)
+    }
+}
+
 /// A unit as observed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any of them goes with any other")]
 pub struct UnitState {
     /// Its text as installed.
@@ -117,6 +141,15 @@ pub struct UnitState {
     pub loaded: bool,
     /// What it is doing.
     pub active: Active,
+}
+
+impl fmt::Debug for UnitState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, ours, enabled, masked, loaded, active } = self;
+        let mut shown = f.debug_struct("UnitState");
+        shown.field("text", &UnitText::from(text.as_str())).field("ours", ours).field("enabled", enabled);
+        shown.field("masked", masked).field("loaded", loaded).field("active", active).finish()
+    }
 }
 
 words! {

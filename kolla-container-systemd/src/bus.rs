@@ -110,6 +110,10 @@ pub(crate) fn meaning(error: &zbus::Error) -> Meaning {
         }
         _ => return Meaning::Other,
     };
+    by_name(&name)
+}
+
+fn by_name(name: &str) -> Meaning {
     // The bus could not start a systemd.
     if name.contains(".Error.Spawn.") {
         return Meaning::Unreachable;
@@ -136,4 +140,27 @@ pub(crate) fn failed(operation: &'static str, subject: &str, error: zbus::Error)
         Meaning::Other => ErrorKind::EngineFailed,
     };
     Error::new(kind, operation, subject).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_means_what_its_name_says() {
+        for (name, meaning) in [
+            ("org.freedesktop.systemd1.NoSuchUnit", Meaning::NoSuchUnit),
+            ("org.freedesktop.DBus.Error.FileNotFound", Meaning::NoSuchUnit),
+            ("org.freedesktop.systemd1.UnitMasked", Meaning::Masked),
+            ("org.freedesktop.DBus.Error.AccessDenied", Meaning::Denied),
+            ("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", Meaning::Denied),
+            ("org.freedesktop.DBus.Error.Spawn.ExecFailed", Meaning::Unreachable),
+            ("org.freedesktop.DBus.Error.Spawn.ChildExited", Meaning::Unreachable),
+            ("org.freedesktop.DBus.Error.ServiceUnknown", Meaning::Unreachable),
+            ("org.freedesktop.DBus.Error.NoReply", Meaning::TimedOut),
+            ("org.freedesktop.systemd1.BadUnitSetting", Meaning::Other),
+        ] {
+            assert_eq!(by_name(name), meaning, "{name}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! How units are named, where they are, and what each of them says besides its container.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const LONGEST_NAME: usize = 255;
 /// assert_eq!(config.unit_name(&"db".parse()?), "shop-db-container.service");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     /// Which service manager: that of the machine, or that of the user who runs this.
     pub scope: Scope,
@@ -66,6 +67,20 @@ pub enum Scope {
     /// That of the user who runs this (`systemctl --user`), for rootless engines. It ends with the user's last session,
     /// and all containers with it, unless the user lingers (`loginctl enable-linger`).
     User,
+}
+
+impl fmt::Debug for Config {
+    /// Of the variables the names alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scope, prefix, bus, folder, journal, program, target, makes_target, .. } = self;
+        let Self { after, environment, drop_ins, adopt, deadline, .. } = self;
+        let mut shown = f.debug_struct("Config");
+        shown.field("scope", scope).field("prefix", prefix).field("bus", bus).field("folder", folder);
+        shown.field("journal", journal).field("program", program).field("target", target);
+        shown.field("makes_target", makes_target).field("after", after);
+        shown.field("environment", &environment.keys()).field("drop_ins", &drop_ins.keys());
+        shown.field("adopt", adopt).field("deadline", deadline).finish()
+    }
 }
 
 impl Default for Config {

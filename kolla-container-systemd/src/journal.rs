@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use kolla_container_core::Shown;
 use tokio::process::Command;
 
 use crate::config::Config;
@@ -29,5 +30,7 @@ pub(crate) async fn last_lines(config: &Config, invocation: &[u8]) -> Vec<String
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let Ok(Ok(output)) = tokio::time::timeout(PATIENCE, command.output()).await else { return Vec::new() };
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| line.chars().filter(|c| !c.is_control()).take(LONGEST).collect()).collect()
+    let line = |line: &str| line.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>();
+    // What a program prints may be anything: what is assigned to a secret name, and passwords in URLs, are taken out.
+    text.lines().filter(|text| !text.is_empty()).map(|text| Shown::text(line(text)).to_string()).collect()
 }

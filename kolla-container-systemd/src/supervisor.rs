@@ -251,6 +251,6 @@ impl Supervisor for Systemd {
 
 impl fmt::Debug for Systemd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Systemd").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Systemd").field("folder", &self.files.folder).finish_non_exhaustive()
     }
 }

@@ -254,3 +254,15 @@ fn all_that_a_quadlet_cannot_say_is_said_at_once_and_no_secret_is_in_it() {
     assert_eq!(paths, ["engine", "environment[PASSWORD]", "network.links", "domainname", "auto_remove"]);
     assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
 }
+
+#[test]
+fn no_value_of_a_variable_is_in_a_debug() {
+    let environment = BTreeMap::from([("DB_PASSWORD".to_owned(), "hunter2".to_owned())]);
+    let config = Config { environment, ..Config::default() };
+    let text = unit::render(&service(EngineKind::Docker, json!({})), &config);
+    let text = kolla_container_core::UnitText::from(text.as_str());
+
+    assert!(text.as_str().contains("hunter2"));
+    assert!(!format!("{config:?} {text:?}").contains("hunter2"));
+    assert!(format!("{config:?}").contains("DB_PASSWORD"));
+}

@@ -46,16 +46,16 @@ fn service(h: &Harness) -> String {
 async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     let name = h.name("web");
     // It lives longer than a start is watched.
-    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 2; exit 3"]});
+    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 5; exit 3"]});
     h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 3, "interval": 20}}}));
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 40}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
     h.supervisor().start(&name).await.unwrap();
 
     let mut active = Active::Activating;
-    for _ in 0..300 {
+    for _ in 0..900 {
         active = h.supervisor().unit(&name).await.unwrap().unwrap().active;
         if active == Active::Failed {
             break;

@@ -55,7 +55,7 @@ impl Run<'_> {
                 super::verify(runtime, &self.id(target)?, *healthy, *settle).await
             }
             Action::WaitForExit { target, deadline: _ } => self.wait_for_exit(&self.id(target)?).await,
-            Action::InstallUnit { name, text } => self.supervisor(name)?.install(name, text).await,
+            Action::InstallUnit { name, text } => self.supervisor(name)?.install(name, text.as_str()).await,
             Action::RemoveUnit { name } => self.supervisor(name)?.remove(name).await,
             Action::StartUnit { name } => self.supervisor(name)?.start(name).await,
             Action::StopUnit { name } => self.supervisor(name)?.stop(name).await,

@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+/// How finely jitter is spread.
+const PARTS: u32 = 10_000;
+
 /// How fast the time between two tries grows, and how long.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackoffLimits {
     /// After the first failure.
     pub initial: Duration,
     /// However many there were.
     pub max: Duration,
-    /// By how much of itself a delay is made longer at most, so that not all try at the same moment; 0 is not at all.
-    pub jitter: f64,
+    /// By how many hundredths of itself a delay is made longer at most, so that not all try at the same moment; 0 is not at
+    /// all.
+    pub jitter: u8,
 }
 
 impl Default for BackoffLimits {
     /// Those of the kubelet: 10 s, doubled up to 300 s, without jitter.
     fn default() -> Self {
-        Self { initial: Duration::from_secs(10), max: Duration::from_mins(5), jitter: 0.0 }
+        Self { initial: Duration::from_secs(10), max: Duration::from_mins(5), jitter: 0 }
     }
 }
 
@@ -79,8 +83,8 @@ impl Backoff {
             Some(entry) => (entry.delay.saturating_mul(2).min(max), entry.failures + 1),
             None => (initial.min(max), 1),
         };
-        let longer = delay.saturating_add(delay.mul_f64(jitter.clamp(0.0, 1.0) * fraction(key, failures)));
-        let wait = longer.max(retry_after.unwrap_or_default());
+        let part = (delay / (100 * PARTS)).saturating_mul(u32::from(jitter) * parts(key, failures));
+        let wait = delay.saturating_add(part).max(retry_after.unwrap_or_default());
         let until = now.checked_add(wait).unwrap_or(now);
         self.entries.insert(key.to_owned(), Entry { delay, failures, failed: now, until, error: error.into() });
     }
@@ -123,12 +127,11 @@ impl Backoff {
     }
 }
 
-/// From 0 up to 1, another one for each key and each failure, and the same each time.
-fn fraction(key: &str, failures: u64) -> f64 {
-    const STEPS: u64 = 1 << 16;
+/// Some of [`PARTS`], another number for each key and each failure, and the same each time.
+fn parts(key: &str, failures: u64) -> u32 {
     let mut hasher = DefaultHasher::new();
     (key, failures).hash(&mut hasher);
-    f64::from(u32::try_from(hasher.finish() % STEPS).unwrap_or_default()) / 65_536.0
+    u32::try_from(hasher.finish() % u64::from(PARTS)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -141,7 +144,7 @@ mod tests {
         BackoffLimits {
             initial: SECOND * u32::try_from(initial).unwrap(),
             max: SECOND * u32::try_from(max).unwrap(),
-            jitter: 0.0,
+            jitter: 0,
         }
     }
 
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn jitter_makes_a_delay_longer_by_a_part_of_itself_and_not_the_same_for_all() {
-        let mut backoff = Backoff::new(BackoffLimits { jitter: 0.5, ..BackoffLimits::default() });
+        let mut backoff = Backoff::new(BackoffLimits { jitter: 50, ..BackoffLimits::default() });
         let now = Instant::now();
         let mut delays = std::collections::BTreeSet::new();
         for key in 0..20 {

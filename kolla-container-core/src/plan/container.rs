@@ -272,16 +272,16 @@ impl Subject<'_> {
         let mut steps = Steps::because(Cause::Unit);
         match (&self.unit.wanted, self.unit.there) {
             (Some(text), None) => steps.undone_by(
-                Action::InstallUnit { name: name.clone(), text: text.clone() },
+                Action::InstallUnit { name: name.clone(), text: text.as_str().into() },
                 [Action::RemoveUnit { name }],
             ),
             (Some(text), Some(there)) if self.unit.change().is_some() => steps.undone_by(
-                Action::InstallUnit { name: name.clone(), text: text.clone() },
-                [Action::InstallUnit { name, text: there.text.clone() }],
+                Action::InstallUnit { name: name.clone(), text: text.as_str().into() },
+                [Action::InstallUnit { name, text: there.text.as_str().into() }],
             ),
             (None, Some(there)) if self.context.supervisor.is_some() => steps.undone_by(
                 Action::RemoveUnit { name: name.clone() },
-                [Action::InstallUnit { name, text: there.text.clone() }],
+                [Action::InstallUnit { name, text: there.text.as_str().into() }],
             ),
             _ => {}
         }
@@ -306,10 +306,12 @@ impl Subject<'_> {
     /// has to be told, and the unit then takes note that its container has ended before it would start it again.
     fn restart(&self, old: &ContainerState, grace: Option<TimeSpan>, steps: &mut Steps) {
         let (target, name) = (Target::Existing(old.id.clone()), self.name.clone());
-        if self.unit.is_active() && grace.is_none() {
+        // One that is taken away starts nothing any more.
+        let has_unit = self.unit.is_wanted() || self.goal.spec().is_none();
+        if has_unit && self.unit.is_active() && grace.is_none() {
             self.thaw(old, steps);
             steps.once(Action::RestartUnit { name });
-        } else if self.unit.may_start() {
+        } else if has_unit && self.unit.may_start() {
             if old.status.is_up() {
                 steps.once(Action::Stop { target: target.clone(), grace: grace.or(old.config.stop_timeout) });
             }

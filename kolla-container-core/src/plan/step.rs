@@ -9,6 +9,7 @@ use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::spec::{CleanPath, ContainerSpec, Platform, RestartPolicy, Signal};
 use crate::state::{ContainerUpdate, Status};
+use crate::supervisor::UnitText;
 use crate::violation::FieldPath;
 
 /// One step: what is done, why, and how it is undone.
@@ -172,7 +173,7 @@ pub enum Action {
         /// Whose unit.
         name: ContainerName,
         /// Its text.
-        text: String,
+        text: UnitText,
     },
     /// Disables the unit of a container and takes it away.
     RemoveUnit {

@@ -1,4 +1,5 @@
-//! A spec as arguments of `podman run`. Every pattern names every field, so that a new one does not compile until it is
+//! A spec as arguments of `podman run`. The testkit has such a list of its own, which has to stay another one: it is the
+//! reference that clients are held against, and shares nothing with what is published. Every pattern names every field, so that a new one does not compile until it is
 //! here, too.
 
 use std::fmt::Display;

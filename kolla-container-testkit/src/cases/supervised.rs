@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kolla_container_core::layer::{Fault, Layered};
-use kolla_container_core::plan::Effect;
+use kolla_container_core::plan::{Action, Effect};
 use kolla_container_core::spec::{RestartPolicy, Signal, StartLimit};
-use kolla_container_core::state::{EngineKind, Status};
+use kolla_container_core::state::{EngineKind, Health, Status};
 use kolla_container_core::{
     Active, ContainerName, ContainerSpec, ErrorKind, Goal, Goals, Plan, Reconciler, Report, Service, TimeSpan,
     UnitState,
@@ -50,6 +50,7 @@ cases! { "supervised";
     a_paused_container_outside_its_unit_is_brought_under_it;
     a_unit_that_is_missing_is_named;
     a_container_that_is_not_supervised_any_more_loses_its_unit;
+    a_unit_that_goes_is_not_what_restarts_its_container;
     a_oneshot_has_no_unit;
     the_engines_own_restart_policy_is_taken_away;
     a_new_container_takes_the_place_of_the_old_one_under_its_unit;
@@ -222,8 +223,6 @@ async fn a_restart_starts_the_container_anew(h: &Harness) {
     let name = made(h, h.spec(json!({}))).await;
     h.supervisor().start(&name).await.unwrap();
     let before = h.see(&name).await;
-    // The clock of the engine may count in seconds.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
 
     h.supervisor().restart(&name).await.unwrap();
 
@@ -435,6 +434,26 @@ async fn a_container_that_is_not_supervised_any_more_loses_its_unit(h: &Harness)
     assert_eq!(unit(h, &name).await, None);
     assert_eq!(status(h, &name).await, Status::Running);
     assert_reached(h, &name, goal()).await;
+}
+
+async fn a_unit_that_goes_is_not_what_restarts_its_container(h: &Harness) {
+    let name = h.name("web");
+    let image = h.images().unhealthy.to_string();
+    reach(h, &name, kept(h, &json!({"image": image}))).await;
+    let id = h.see(&name).await.id;
+    h.wait_until(&id, |state| state.health == Some(Health::Unhealthy)).await;
+
+    let goal = Goal::Healthy(Box::new(h.spec(json!({"image": image, "deploy": {"supervised": false}}))));
+    let planned = plan(h, &name, goal).await;
+
+    let steps = planned.containers[0].steps.iter().map(|step| &step.action);
+    let kinds = steps.map(|action| match action {
+        Action::RemoveUnit { .. } => "remove unit",
+        Action::Restart { .. } => "restart",
+        Action::Verify { .. } => "verify",
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(kinds.collect::<Vec<_>>(), ["remove unit", "restart", "verify"], "{planned}");
 }
 
 async fn a_oneshot_has_no_unit(h: &Harness) {
