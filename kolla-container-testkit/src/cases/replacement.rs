@@ -168,7 +168,7 @@ async fn a_new_container_that_gets_unhealthy_is_taken_back(h: &Harness) {
 
 async fn a_new_container_that_does_not_get_healthy_in_time_is_taken_back(h: &Harness) {
     let image = h.images().never_healthy.to_string();
-    let deadlines = json!({"healthy": "2s", "request": "10s"});
+    let deadlines = json!({"healthy": "2s", "request": "20s"});
 
     let report = fails(h, h.spec(json!({"image": image, "deploy": {"deadlines": deadlines}}))).await;
 

@@ -59,8 +59,8 @@ async fn an_image_without_the_config_check_is_an_error_that_says_so_and_touches_
 
 async fn a_bootstrap_may_take_longer_than_a_request(h: &Harness) {
     let slow = json!({
-        "command": ["sh", "-c", "sleep 10; echo done"],
-        "deploy": {"deadlines": {"request": "8s"}},
+        "command": ["sh", "-c", "sleep 22; echo done"],
+        "deploy": {"deadlines": {"request": "20s"}},
     });
 
     let report = h.reach(&h.name("bootstrap"), Goal::Run(Box::new(h.spec(slow)), RunOptions::default())).await;
