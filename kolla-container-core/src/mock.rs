@@ -22,8 +22,6 @@
 //! # }
 //! ```
 
-#![expect(clippy::ref_option_ref, reason = "so mockall matches an argument that is an optional reference")]
-
 use std::fmt;
 
 use async_trait::async_trait;
@@ -34,11 +32,11 @@ use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ImageId, NetworkName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::runtime::Runtime;
-use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
+use crate::spec::{ContainerSpec, Endpoint, Signal};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
-    Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    VolumeState, VolumeToCreate, Warning,
 };
 use crate::supervisor::{Service, Supervisor, UnitState};
 
@@ -69,7 +67,8 @@ mockall::mock! {
         async fn image(&self, reference: &ImageRef) -> Result<Option<ImageState>>;
         async fn image_by_id(&self, id: &ImageId) -> Result<Option<ImageState>>;
         async fn images(&self) -> Result<Vec<ImageState>>;
-        fn pull_image<'a>(&self, reference: &ImageRef, platform: Option<&'a Platform>) -> BoxStream<'static, Result<PullProgress>>;
+        fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>>;
+        async fn load_images(&self, archive: Archive) -> Result<Vec<ImageRef>>;
         async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()>;
         async fn remove_image(&self, reference: &ImageRef) -> Result<()>;
         async fn volume(&self, name: &VolumeName) -> Result<Option<VolumeState>>;
@@ -130,12 +129,12 @@ mod tests {
         mock.expect_start_container()
             .times(1)
             .returning(|id| Err(Error::new(ErrorKind::EngineFailed, "start container", id.short())));
-        mock.expect_pull_image().returning(|_, _| stream::empty().boxed());
+        mock.expect_pull_image().returning(|_| stream::empty().boxed());
         let runtime: Arc<dyn Runtime> = Arc::new(mock);
 
         assert_eq!(runtime.engine().kind, EngineKind::Memory);
         assert!(runtime.start_container(&"ab".repeat(32).parse().unwrap()).await.is_err());
-        assert!(runtime.pull_image(&"nginx".parse().unwrap(), None).next().await.is_none());
+        assert!(runtime.pull_image(&ImageToPull::new("nginx".parse().unwrap())).next().await.is_none());
     }
 
     #[tokio::test]

@@ -9,11 +9,11 @@ use crate::error::Result;
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ImageId, NetworkName, VolumeName};
 use crate::quantity::TimeSpan;
-use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
+use crate::spec::{ContainerSpec, Endpoint, Signal};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
-    Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    VolumeState, VolumeToCreate, Warning,
 };
 
 /// A container engine, in the fewest words: the contract with those who write a backend.
@@ -99,9 +99,14 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// All images.
     async fn images(&self) -> Result<Vec<ImageState>>;
 
-    /// Pulls an image; the stream ends when it is there, or with an error.
-    fn pull_image(&self, reference: &ImageRef, platform: Option<&Platform>)
-    -> BoxStream<'static, Result<PullProgress>>;
+    /// Pulls an image; the stream ends when it is there, or with an error whose cause is a
+    /// [`PullError`](crate::state::PullError) where the registry or the way to it has failed. Dropping the stream ends the
+    /// pull.
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>>;
+
+    /// Puts the images of an archive (that of `docker save`, or of `podman save`) into the engine; answers their names, or
+    /// their ids where they have none. An archive that cannot be read is [`Rejected`](crate::ErrorKind::Rejected).
+    async fn load_images(&self, archive: Archive) -> Result<Vec<ImageRef>>;
 
     /// Gives an image one more name.
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()>;

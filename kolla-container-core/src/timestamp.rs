@@ -22,6 +22,11 @@ impl Timestamp {
         Self(self.0.saturating_add(span).unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// How long this is after another moment; no time where it is before.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or_default()
+    }
+
     /// This moment without its fraction of a second.
     #[must_use]
     pub fn whole_seconds(self) -> Self {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 
 use bollard::errors::Error as Failure;
+use kolla_container_core::state::ImageToPull;
 use kolla_container_core::{Error, ErrorKind};
 
 /// What is being done, and to what: the beginning of an error, should there be one.
@@ -27,14 +28,19 @@ impl Asked {
         self.error(kind(failure)).because(text(failure))
     }
 
-    /// The failure of a pull, whose texts are those of a registry as well.
-    pub(crate) fn pull_failed(&self, failure: &Failure) -> Error {
-        let message = text(failure);
-        self.error(pulled(&message).unwrap_or_else(|| kind(failure))).because(message)
-    }
-
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
         Error::new(kind, self.operation, &self.subject)
+    }
+}
+
+/// Why a pull failed. What Docker says of it comes from the registry, or from the way to it; where Docker itself is not
+/// reached, it says nothing.
+pub(crate) fn of_pull(pull: &ImageToPull, failure: &Failure) -> Error {
+    match failure {
+        Failure::DockerResponseServerError { .. } | Failure::DockerStreamError { .. } => {
+            pull.failed(&text(failure)).into_error(pull)
+        }
+        failure => Asked::new("pull image", pull.image.familiar()).failed(failure),
     }
 }
 
@@ -129,28 +135,6 @@ fn said(message: &str) -> Option<ErrorKind> {
     find(&KNOWN, message)
 }
 
-/// What a pull fails with. The way to the registry comes first: "no such host" is nothing that is not found there.
-fn pulled(message: &str) -> Option<ErrorKind> {
-    const KNOWN: [(&str, ErrorKind); 15] = [
-        ("no such host", ErrorKind::Unreachable),
-        ("connection refused", ErrorKind::Unreachable),
-        ("connection reset", ErrorKind::Unreachable),
-        ("no route to host", ErrorKind::Unreachable),
-        ("network is unreachable", ErrorKind::Unreachable),
-        ("server misbehaving", ErrorKind::Unreachable),
-        ("timeout", ErrorKind::Unreachable),
-        ("deadline exceeded", ErrorKind::Unreachable),
-        ("pull access denied", ErrorKind::NotFound),
-        ("manifest unknown", ErrorKind::NotFound),
-        ("not found", ErrorKind::NotFound),
-        ("unauthorized", ErrorKind::Denied),
-        ("authentication required", ErrorKind::Denied),
-        ("no basic auth credentials", ErrorKind::Denied),
-        ("denied", ErrorKind::Denied),
-    ];
-    find(&KNOWN, message)
-}
-
 fn find(known: &[(&str, ErrorKind)], message: &str) -> Option<ErrorKind> {
     let message = message.to_ascii_lowercase();
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| *kind)
@@ -179,24 +163,6 @@ mod tests {
 
         for (status, message, kind) in cases {
             assert_eq!(Asked::new("do", "it").failed(&answer(status, message)).kind(), kind, "{status} {message}");
-        }
-    }
-
-    #[test]
-    fn a_failed_pull_means_what_the_registry_or_the_way_to_it_says() {
-        let cases = [
-            ("manifest for node1:5000/app:1 not found: manifest unknown", ErrorKind::NotFound),
-            ("dial tcp: lookup nohost: no such host", ErrorKind::Unreachable),
-            ("Get http://node1:5000/v2/: dial tcp 10.0.0.1:5000: connect: connection refused", ErrorKind::Unreachable),
-            ("net/http: TLS handshake timeout", ErrorKind::Unreachable),
-            ("unauthorized: authentication required", ErrorKind::Denied),
-            ("denied", ErrorKind::Denied),
-        ];
-
-        for (message, kind) in cases {
-            for failure in [answer(500, message), Failure::DockerStreamError { error: message.to_owned() }] {
-                assert_eq!(Asked::new("pull image", "app").pull_failed(&failure).kind(), kind, "{message}");
-            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::TryStreamExt;
 use kolla_container_core::spec::Command;
-use kolla_container_core::state::{ContainerFilter, Exec, Status};
+use kolla_container_core::state::{ContainerFilter, Exec, ImageToPull, Status};
 use kolla_container_core::{ContainerId, ContainerSpec, ErrorKind, Runtime};
 use kolla_container_docker::{Address, Connection, Docker};
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ async fn a_pull_that_fails_says_so_in_the_middle_of_its_progress() {
                  {\"errorDetail\": {\"message\": \"unauthorized: authentication required\"}}\r\n";
     let engine = Engine::new(move |_, _| Some((200, lines.to_owned()))).await;
 
-    let mut pull = engine.docker.pull_image(&"node1:5000/app:1".parse().unwrap(), None);
+    let mut pull = engine.docker.pull_image(&ImageToPull::new("node1:5000/app:1".parse().unwrap()));
     let first = pull.try_next().await.unwrap().unwrap();
     let error = pull.try_next().await.unwrap_err();
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use kolla_container_core::state::ImageToPull;
 use kolla_container_core::{Error, ErrorKind};
 
 /// What is being done, and to what: the beginning of an error, should there be one.
@@ -24,17 +25,17 @@ impl Asked {
         self.error(failure.kind()).because(failure)
     }
 
-    /// The failure of a pull, whose texts are those of a registry as well.
-    pub(crate) fn pull_failed(&self, failure: &Failure) -> Error {
-        let kind = match failure {
-            Failure::Answered { message, .. } | Failure::Said(message) => pulled(message),
-            Failure::Lost { .. } => None,
-        };
-        self.error(kind.unwrap_or_else(|| failure.kind())).because(failure)
-    }
-
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
         Error::new(kind, self.operation, &self.subject)
+    }
+}
+
+/// Why a pull failed. What Podman says of it comes from the registry, or from the way to it; where Podman itself is not
+/// reached, it says nothing.
+pub(crate) fn of_pull(pull: &ImageToPull, failure: &Failure) -> Error {
+    match failure {
+        Failure::Answered { message, .. } | Failure::Said(message) => pull.failed(message).into_error(pull),
+        Failure::Lost { .. } => Asked::new("pull image", pull.image.familiar()).failed(failure),
     }
 }
 
@@ -154,33 +155,6 @@ fn said(message: &str) -> Option<ErrorKind> {
     find(&KNOWN, message)
 }
 
-/// What a pull fails with. The way to the registry comes first: "no such host" is nothing that is not found there.
-fn pulled(message: &str) -> Option<ErrorKind> {
-    const KNOWN: [(&str, ErrorKind); 20] = [
-        ("no such host", ErrorKind::Unreachable),
-        ("connection refused", ErrorKind::Unreachable),
-        ("connection reset", ErrorKind::Unreachable),
-        ("no route to host", ErrorKind::Unreachable),
-        ("network is unreachable", ErrorKind::Unreachable),
-        ("server misbehaving", ErrorKind::Unreachable),
-        ("timeout", ErrorKind::Unreachable),
-        ("deadline exceeded", ErrorKind::Unreachable),
-        ("x509: ", ErrorKind::Unreachable),
-        ("http response to https client", ErrorKind::Unreachable),
-        ("manifest unknown", ErrorKind::NotFound),
-        ("name unknown", ErrorKind::NotFound),
-        ("404 (not found)", ErrorKind::NotFound),
-        ("no image found in", ErrorKind::NotFound),
-        ("unauthorized", ErrorKind::Denied),
-        ("authentication required", ErrorKind::Denied),
-        ("invalid username/password", ErrorKind::Denied),
-        ("forbidden", ErrorKind::Denied),
-        ("denied", ErrorKind::Denied),
-        ("rejected by policy", ErrorKind::Denied),
-    ];
-    find(&KNOWN, message)
-}
-
 fn find(known: &[(&str, ErrorKind)], message: &str) -> Option<ErrorKind> {
     let message = message.to_ascii_lowercase();
     known.iter().find(|(words, _)| message.contains(words)).map(|(_, kind)| *kind)
@@ -256,34 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_pull_means_what_the_registry_or_the_way_to_it_says() {
-        let cases = [
-            ("reading manifest 1 in node1:5000/app: manifest unknown", ErrorKind::NotFound),
-            ("no image found in manifest list for architecture arm64, variant , OS linux", ErrorKind::NotFound),
-            ("dial tcp: lookup nohost: no such host", ErrorKind::Unreachable),
-            ("dial tcp 10.0.0.1:5000: connect: connection refused", ErrorKind::Unreachable),
-            ("dial tcp 10.0.0.1:5000: i/o timeout", ErrorKind::Unreachable),
-            (
-                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-                ErrorKind::Unreachable,
-            ),
-            ("errors:\ndenied: requested access to the resource is denied\n", ErrorKind::Denied),
-            ("unable to retrieve auth token: invalid username/password", ErrorKind::Denied),
-            ("writing blob: no space left on device", ErrorKind::EngineFailed),
-        ];
-
-        for (message, kind) in cases {
-            for failure in [answer(500, message), Failure::Said(message.to_owned())] {
-                assert_eq!(Asked::new("pull image", "app").pull_failed(&failure).kind(), kind, "{message}");
-            }
-        }
-    }
-
-    #[test]
     fn an_engine_that_is_lost_during_a_pull_is_not_taken_for_a_registry() {
         let failure = Failure::new(ErrorKind::TimedOut, "no answer within 2s");
 
-        assert_eq!(Asked::new("pull image", "app").pull_failed(&failure).kind(), ErrorKind::TimedOut);
+        assert_eq!(of_pull(&ImageToPull::new("app".parse().unwrap()), &failure).kind(), ErrorKind::TimedOut);
     }
 
     #[test]

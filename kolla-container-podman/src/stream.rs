@@ -7,13 +7,23 @@ use serde::Deserialize;
 
 use crate::error::Failure;
 
-/// One line: what is being done, or why it failed, or at the end which images there are.
-#[derive(Deserialize)]
+/// One line, as Docker has them: what is being done with which layer, or why it failed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Line {
-    #[serde(default)]
-    stream: String,
-    #[serde(default)]
+    status: String,
+    id: String,
+    #[serde(rename = "progressDetail")]
+    detail: Detail,
     error: String,
+    message: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    current: Option<i64>,
+    total: Option<i64>,
 }
 
 /// The progress in `bytes`; a pull that fails says so in a line of it.
@@ -43,10 +53,18 @@ fn read(line: &[u8]) -> Result<Option<PullProgress>, Failure> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let Line { stream, error } = serde_json::from_slice(line).map_err(|error| Failure::undecodable(&error))?;
-    if !error.is_empty() {
+    let Line { status, id, detail, error, message } =
+        serde_json::from_slice(line).map_err(|error| Failure::undecodable(&error))?;
+    // An error that Podman would answer with a status comes as a line once an answer has begun.
+    if let Some(error) = [error, message].into_iter().find(|error| !error.is_empty()) {
         return Err(Failure::Said(error));
     }
-    let status = stream.trim().to_owned();
-    Ok((!status.is_empty()).then_some(PullProgress { layer: None, status, current: None, total: None }))
+    let count = |bytes: Option<i64>| bytes.and_then(|bytes| u64::try_from(bytes).ok());
+    let progress = PullProgress {
+        layer: Some(id).filter(|id| !id.is_empty()),
+        status: status.trim().to_owned(),
+        current: count(detail.current),
+        total: count(detail.total),
+    };
+    Ok((!progress.status.is_empty()).then_some(progress))
 }

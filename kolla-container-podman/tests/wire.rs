@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use kolla_container_core::spec::Command;
-use kolla_container_core::state::{ContainerFilter, Exec, LogChunk, LogOptions, Status};
+use kolla_container_core::state::{
+    ContainerFilter, Credentials, Exec, ImageToPull, LogChunk, LogOptions, PullError, PullFailure, Status,
+};
 use kolla_container_core::{ContainerId, Error, ErrorKind, Runtime, TimeSpan};
 use kolla_container_podman::{Address, Connection, Podman};
 use serde_json::{Value, json};
@@ -76,6 +78,10 @@ struct Engine {
 
 impl Engine {
     async fn new(script: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::of_version("4.3.1", script).await
+    }
+
+    async fn of_version(version: &'static str, script: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("podman.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -83,7 +89,7 @@ impl Engine {
         let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&asked));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&log)));
+                tokio::spawn(serve(stream, version, Arc::clone(&script), Arc::clone(&log)));
             }
         });
         let connection =
@@ -108,7 +114,7 @@ impl Engine {
     }
 }
 
-async fn serve(mut stream: UnixStream, script: Arc<Script>, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: UnixStream, version: &str, script: Arc<Script>, log: Arc<Mutex<Vec<String>>>) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -122,7 +128,12 @@ async fn serve(mut stream: UnixStream, script: Arc<Script>, log: Arc<Mutex<Vec<S
     stream.read_exact(&mut body).await.unwrap();
     let line = head.split(' ').take(2).collect::<Vec<_>>().join(" ").replace("/v4.0.0/libpod", "");
     log.lock().unwrap().push(line.clone());
-    let version = "HTTP/1.1 200 OK\r\nLibpod-API-Version: 4.3.1\r\nContent-Length: 20\r\n\r\n{\"Version\": \"4.3.1\"}";
+    if let Some(secret) = head.to_lowercase().lines().find(|line| line.starts_with("x-registry-auth: ")) {
+        log.lock().unwrap().push(secret.to_owned());
+    }
+    let version = format!(
+        "HTTP/1.1 200 OK\r\nLibpod-API-Version: {version}\r\nContent-Length: 20\r\n\r\n{{\"Version\": \"{version}\"}}"
+    );
     let answer = match line.as_str() {
         "GET /version" => Answer::raw(version),
         "GET /info" => Answer::json(&json!({"host": {"hostname": "node1", "cgroupVersion": "v2"}})),
@@ -260,31 +271,55 @@ async fn logs_of_what_is_not_there_are_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_fails_says_so_in_the_middle_of_its_progress() {
-    let lines = "{\"stream\": \"Trying to pull node1:5000/app:1...\\n\"}\n\
-                 {\"error\": \"unauthorized: authentication required\"}\n";
+    let lines = "{\"status\": \"Downloading\", \"id\": \"a1\", \"progressDetail\": {\"current\": 1, \"total\": 2}}\n\
+                 {\"errorDetail\": {\"message\": \"unauthorized\"}, \"error\": \"unauthorized: authentication required\"}\n";
     let engine = Engine::answering(Answer::of(200, lines)).await;
 
-    let mut pull = engine.podman.pull_image(&"node1:5000/app:1".parse().unwrap(), None);
+    let mut pull = engine.podman.pull_image(&ImageToPull::new("node1:5000/app:1".parse().unwrap()));
     let first = pull.try_next().await.unwrap().unwrap();
     let error = pull.try_next().await.unwrap_err();
 
-    assert_eq!(first.status, "Trying to pull node1:5000/app:1...");
-    assert_eq!(error.report(), "pull image node1:5000/app:1: not allowed: unauthorized: authentication required");
+    assert_eq!((first.layer.as_deref(), first.current, first.total), (Some("a1"), Some(1), Some(2)));
+    assert_eq!(PullError::of(&error).map(PullError::failure), Some(PullFailure::NoCredentials));
+    let report = error.report();
+    assert!(report.ends_with("; the engine says: unauthorized: authentication required"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_is_asked_for_where_its_bytes_are_told() {
+    let wanted = ImageToPull {
+        platform: Some("linux/arm64".parse().unwrap()),
+        credentials: Some(Credentials::password("kit", "hunter2")),
+        only_newer: true,
+        ..ImageToPull::new("node1:5000/app:1".parse().unwrap())
+    };
+    let asked = async |version| {
+        let engine = Engine::of_version(version, |_| Answer::of(200, "{\"status\": \"Download complete\"}\n")).await;
+        engine.podman.pull_image(&wanted).try_collect::<Vec<_>>().await.unwrap();
+        std::mem::take(&mut *engine.asked.lock().unwrap())
+    };
+
+    let before = asked("4.7.2").await;
+    let since = asked("4.8.0").await;
+
+    assert_eq!(before[0], "POST /v1.41/images/create?fromImage=node1%3A5000%2Fapp%3A1&platform=linux%2Farm64");
+    let libpod = "POST /images/pull?reference=node1%3A5000%2Fapp%3A1&compatMode=true&OS=linux&Arch=arm64&policy=newer";
+    assert_eq!(since[0], libpod);
+    assert!(before[1].starts_with("x-registry-auth: ") && before[1] == since[1], "{before:?} {since:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_is_lost_or_never_begins_is_no_image_that_is_not_there() {
-    let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"stream\": \"a\"}\n\r\n";
+    let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"status\": \"a\"}\n\r\n";
     let rows = [
         (Answer::raw(begun), ErrorKind::Unreachable),
-        (Answer::default().hanging(), ErrorKind::TimedOut),
-        (Answer::of(200, "{\"stream\": 7}\n"), ErrorKind::Undecodable),
+        (Answer::of(200, "{\"status\": 7}\n"), ErrorKind::Undecodable),
         (Answer::said(404, "manifest unknown"), ErrorKind::NotFound),
     ];
 
     for (answer, kind) in rows {
         let engine = Engine::answering(answer).await;
-        let pull = engine.podman.pull_image(&"node1:5000/app:1".parse().unwrap(), None);
+        let pull = engine.podman.pull_image(&ImageToPull::new("node1:5000/app:1".parse().unwrap()));
         assert_eq!(pull.try_collect::<Vec<_>>().await.unwrap_err().kind(), kind);
     }
 }

@@ -9,8 +9,8 @@ use futures_util::TryStreamExt;
 use kolla_container_core::layer::{Fault, Layered};
 use kolla_container_core::spec::{Command, Mount, Mounts};
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, Exec, ImageState, LogChunk, LogOptions, NetworkToCreate, Output, Status,
-    VolumeToCreate,
+    ContainerFilter, ContainerState, Exec, ImageState, ImageToPull, LogChunk, LogOptions, NetworkToCreate, Output,
+    Status, VolumeToCreate,
 };
 use kolla_container_core::{
     ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, ImageRef, NetworkName, Plan, Reconciler,
@@ -218,6 +218,18 @@ impl Harness {
         }
     }
 
+    /// Waits until `look` sees something.
+    pub async fn until<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it did not come");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Makes a volume.
     pub async fn make_volume(&self, what: &str) -> VolumeName {
         let name = self.volume(what);
@@ -234,7 +246,7 @@ impl Harness {
 
     /// Pulls an image to the end; answers how many pieces of progress there were.
     pub async fn pull(&self, image: &ImageRef) -> Result<usize> {
-        let pieces: Vec<_> = self.ground.runtime.pull_image(image, None).try_collect().await?;
+        let pieces: Vec<_> = self.ground.runtime.pull_image(&ImageToPull::new(image.clone())).try_collect().await?;
         Ok(pieces.len())
     }
 

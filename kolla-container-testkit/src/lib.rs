@@ -30,6 +30,7 @@ mod images;
 mod live;
 pub mod matrix;
 pub mod memory;
+pub mod registry;
 mod runner;
 pub mod stories;
 mod tally;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::progress::Event;
+use super::progress::{Event, Listener};
 use super::report::RunOutput;
 use super::run::Run;
 use crate::diff::{record, stated_fields};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
+use crate::images::{ImageEvent, ImageListener, ImageRequest};
 use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::plan::{Action, Replaced, Target};
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Variable, Volume};
@@ -80,16 +81,9 @@ impl Run<'_> {
     }
 
     async fn pull(&self, image: &ImageRef, platform: Option<&Platform>) -> Result<()> {
-        let shared = self.pulls.of(image, platform);
-        let pull = async || {
-            let mut stream = self.means.runtime.pull_image(image, platform);
-            while let Some(progress) = stream.next().await {
-                let progress = &progress?;
-                self.means.listener.event(&Event::Pull { container: &self.plan.name, image, progress });
-            }
-            Ok(())
-        };
-        shared.get_or_init(pull).await.clone()
+        let wanted = ImageRequest::new(image.clone()).with_platform(platform.cloned());
+        let tell = TellPull { container: &self.plan.name, listener: self.means.listener };
+        self.means.images.ensure_telling(&wanted, &tell).await.map(drop).map_err(Error::from)
     }
 
     async fn create(
@@ -251,6 +245,21 @@ impl Run<'_> {
         }
         self.report.output = Some(RunOutput { code: exit?.code, stdout, stderr });
         Ok(())
+    }
+}
+
+/// Tells the listener of an apply how far the pull of an image is.
+#[derive(Debug)]
+struct TellPull<'a> {
+    container: &'a ContainerName,
+    listener: &'a dyn Listener,
+}
+
+impl ImageListener for TellPull<'_> {
+    fn event(&self, event: &ImageEvent<'_>) {
+        if let ImageEvent::Progress { image, progress } = event {
+            self.listener.event(&Event::Pull { container: self.container, image, progress });
+        }
     }
 }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
+use super::Means;
 use super::part::{Part, whom};
 use super::report::ContainerReport;
 use super::run::Run;
-use super::{Means, Pulls};
 use crate::error::{Error, ErrorKind};
 use crate::name::ContainerName;
 use crate::plan::{Action, ContainerPlan};
@@ -27,14 +27,13 @@ pub(super) fn awaited<'a>(members: &[&'a ContainerPlan]) -> impl Iterator<Item =
 pub(super) async fn deal_with<'a>(
     members: Vec<&'a ContainerPlan>,
     failed: BTreeSet<&ContainerName>,
-    pulls: &Pulls,
     means: &Means<'_>,
 ) -> Vec<(&'a ContainerPlan, ContainerReport)> {
     if let Some(refused) = refused(&members, &failed) {
         return refused;
     }
     let longest = members.iter().map(|member| member.longest()).fold(Duration::ZERO, Duration::saturating_add);
-    let runs = members.iter().map(|member| Run::new(member, longest, pulls, means)).collect();
+    let runs = members.iter().map(|member| Run::new(member, longest, means)).collect();
     let mut group = Group { upwards: upwards(&members), runs, means };
     group.recover().await;
     group.advance().await;

@@ -14,21 +14,17 @@ mod stop;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::OnceCell;
 
 pub use self::progress::{Event, Listener, Silent};
 pub use self::report::{ApplyError, ContainerReport, Report, RunOutput, StepReport, Undone};
 pub use self::stop::StopSignal;
 pub(crate) use self::verify::verify;
-use crate::error::Error;
-use crate::image_ref::ImageRef;
+use crate::images::ImageManager;
 use crate::name::ContainerName;
 use crate::plan::{ContainerPlan, Plan};
 use crate::runtime::Runtime;
-use crate::spec::Platform;
 use crate::supervisor::Supervisor;
 use crate::timestamp::Timestamp;
 
@@ -37,6 +33,8 @@ use crate::timestamp::Timestamp;
 pub struct Means<'a> {
     /// The engine.
     pub runtime: &'a dyn Runtime,
+    /// Who pulls images.
+    pub images: &'a ImageManager,
     /// The supervisor, where there is one.
     pub supervisor: Option<&'a dyn Supervisor>,
     /// Who is told how far it is.
@@ -54,7 +52,6 @@ pub struct Means<'a> {
 /// Dropping the future is a crash: nothing more happens, and the next run recovers. To end early and
 /// orderly, use the [`StopSignal`]: the steps under way end, and what was begun is undone.
 pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
-    let pulls = Pulls::default();
     let mut waiting = groups(plan);
     let mut under_way = FuturesUnordered::new();
     let mut busy = 0;
@@ -77,7 +74,7 @@ pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
             let failed =
                 group::awaited(&group).filter(|name| reports.get(name).is_some_and(|report| !report.is_success()));
             let failed: BTreeSet<&ContainerName> = failed.collect();
-            under_way.push(group::deal_with(group, failed, &pulls, means));
+            under_way.push(group::deal_with(group, failed, means));
         }
         match under_way.next().await {
             Some(done) => {
@@ -108,18 +105,4 @@ fn groups(plan: &Plan) -> Vec<Vec<&ContainerPlan>> {
         }
     }
     groups
-}
-
-/// Pulls under way and done: containers that need the same image share one.
-#[derive(Debug, Default)]
-struct Pulls(Mutex<BTreeMap<(ImageRef, Option<Platform>), SharedPull>>);
-
-/// A pull, and its outcome for all who wait for it.
-type SharedPull = Arc<OnceCell<Result<(), Error>>>;
-
-impl Pulls {
-    fn of(&self, image: &ImageRef, platform: Option<&Platform>) -> SharedPull {
-        let mut pulls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(pulls.entry((image.clone(), platform.cloned())).or_default())
-    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::report::ContainerReport;
 use crate::error::Error;
 use crate::image_ref::ImageRef;
+use crate::images::Progress;
 use crate::name::ContainerName;
-use crate::state::PullProgress;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +51,12 @@ pub enum Event<'a> {
     },
     /// A pull goes on.
     Pull {
-        /// For this container, and for others that need the same image.
+        /// For this container; others that need the same image share it, and are told the same.
         container: &'a ContainerName,
         /// The image.
         image: &'a ImageRef,
         /// How far it is.
-        progress: &'a PullProgress,
+        progress: &'a Progress,
     },
     /// A container has been dealt with.
     ContainerDone {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::future::Either;
 use tokio::time::Instant;
 
+use super::Means;
 use super::part::Part;
 use super::progress::Event;
 use super::report::{ApplyError, ContainerReport, StepReport, Undone};
-use super::{Means, Pulls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{ContainerId, VolumeName};
 use crate::plan::{Action, Cause, ContainerPlan, Effect, Step, Target, Undo};
@@ -19,7 +19,6 @@ use crate::state::Owner;
 /// A container that is being dealt with.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a ContainerPlan,
-    pub(super) pulls: &'a Pulls,
     pub(super) means: &'a Means<'a>,
     pub(super) report: ContainerReport,
     /// The container that this run has made.
@@ -42,10 +41,9 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a ContainerPlan, longest: Duration, pulls: &'a Pulls, means: &'a Means<'a>) -> Self {
+    pub(super) fn new(plan: &'a ContainerPlan, longest: Duration, means: &'a Means<'a>) -> Self {
         Self {
             plan,
-            pulls,
             means,
             report: ContainerReport::of(plan),
             new: None,

@@ -1,5 +1,6 @@
 //! When what has failed is tried again.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ impl Default for BackoffLimits {
 /// use std::time::{Duration, Instant};
 /// use kolla_container_core::images::{Backoff, BackoffLimits};
 ///
-/// let mut backoff = Backoff::new(BackoffLimits::default());
+/// let mut backoff: Backoff = Backoff::new(BackoffLimits::default());
 /// let begun = Instant::now();
 /// backoff.failed("nginx", begun, "registry unreachable", None);
 ///
@@ -45,57 +46,64 @@ impl Default for BackoffLimits {
 /// assert!(backoff.waiting("nginx", begun + Duration::from_secs(10)).is_none());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Backoff {
+pub struct Backoff<K = String, E = String> {
     limits: BackoffLimits,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<K, Entry<E>>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct Entry<E> {
     /// As doubled: neither with jitter, nor as a registry has asked for.
     delay: Duration,
     failures: u64,
     failed: Instant,
     until: Instant,
-    error: String,
+    error: E,
 }
 
 /// That it is too early to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct Waiting<E = String> {
     /// How much longer.
     pub left: Duration,
     /// What went wrong the last time.
-    pub last_error: String,
+    pub last_error: E,
 }
 
-impl Backoff {
+impl<K: Clone + Ord + Hash, E: Clone> Backoff<K, E> {
     /// A table in which nobody has failed.
     pub fn new(limits: BackoffLimits) -> Self {
         Self { limits, entries: BTreeMap::new() }
     }
 
     /// Takes note of a failure. A registry that says when to come back (`Retry-After`) is waited for, where that is longer.
-    pub fn failed(&mut self, key: &str, now: Instant, error: impl Into<String>, retry_after: Option<Duration>) {
+    pub fn failed(&mut self, key: impl Into<K>, now: Instant, error: impl Into<E>, retry_after: Option<Duration>) {
+        let key = key.into();
         let BackoffLimits { initial, max, jitter } = self.limits;
-        let before = self.entries.get(key).filter(|entry| !self.is_expired(entry, now));
+        let before = self.entries.get(&key).filter(|entry| !self.is_expired(entry, now));
         let (delay, failures) = match before {
             Some(entry) => (entry.delay.saturating_mul(2).min(max), entry.failures + 1),
             None => (initial.min(max), 1),
         };
-        let part = (delay / (100 * PARTS)).saturating_mul(u32::from(jitter) * parts(key, failures));
+        let part = (delay / (100 * PARTS)).saturating_mul(u32::from(jitter) * parts(&key, failures));
         let wait = delay.saturating_add(part).max(retry_after.unwrap_or_default());
         let until = now.checked_add(wait).unwrap_or(now);
-        self.entries.insert(key.to_owned(), Entry { delay, failures, failed: now, until, error: error.into() });
+        self.entries.insert(key, Entry { delay, failures, failed: now, until, error: error.into() });
     }
 
     /// Forgets the failures of a key.
-    pub fn succeeded(&mut self, key: &str) {
+    pub fn succeeded<Q: Ord + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         self.entries.remove(key);
     }
 
     /// Whether it is too early to try again.
-    pub fn waiting(&self, key: &str, now: Instant) -> Option<Waiting> {
+    pub fn waiting<Q: Ord + ?Sized>(&self, key: &Q, now: Instant) -> Option<Waiting<E>>
+    where
+        K: Borrow<Q>,
+    {
         let entry = self.entries.get(key).filter(|entry| now < entry.until)?;
         let left = entry.until.saturating_duration_since(now);
         Some(Waiting { left, last_error: entry.error.clone() })
@@ -103,7 +111,7 @@ impl Backoff {
 
     /// Forgets all whose last failure is so long ago that the next one would count as the first.
     pub fn forget_expired(&mut self, now: Instant) {
-        let expired: Vec<String> =
+        let expired: Vec<K> =
             self.entries.iter().filter(|(_, entry)| self.is_expired(entry, now)).map(|(key, _)| key.clone()).collect();
         for key in expired {
             self.entries.remove(&key);
@@ -121,14 +129,14 @@ impl Backoff {
     }
 
     /// Who was told to wait for longer is not forgotten before.
-    fn is_expired(&self, entry: &Entry, now: Instant) -> bool {
+    fn is_expired(&self, entry: &Entry<E>, now: Instant) -> bool {
         let since = now.saturating_duration_since(entry.failed);
         since > self.limits.max.saturating_mul(2) && now >= entry.until
     }
 }
 
 /// Some of [`PARTS`], another number for each key and each failure, and the same each time.
-fn parts(key: &str, failures: u64) -> u32 {
+fn parts(key: &impl Hash, failures: u64) -> u32 {
     let mut hasher = DefaultHasher::new();
     (key, failures).hash(&mut hasher);
     u32::try_from(hasher.finish() % u64::from(PARTS)).unwrap_or_default()
@@ -151,7 +159,7 @@ mod tests {
     /// The kubelet's own: the clock advances before each look, and every pull fails.
     #[test]
     fn the_kubelets_trace_is_kept() {
-        let mut backoff = Backoff::new(limits(1, 60));
+        let mut backoff: Backoff = Backoff::new(limits(1, 60));
         let mut now = Instant::now();
         let mut trace = String::new();
         for _ in 0..8 {
@@ -169,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_delay_doubles_up_to_the_longest_and_a_success_forgets_it() {
-        let mut backoff = Backoff::new(BackoffLimits::default());
+        let mut backoff: Backoff = Backoff::new(BackoffLimits::default());
         let now = Instant::now();
         let mut delays = Vec::new();
         for _ in 0..7 {
@@ -186,7 +194,7 @@ mod tests {
 
     #[test]
     fn who_failed_long_ago_begins_anew_and_is_forgotten() {
-        let mut backoff = Backoff::new(limits(10, 300));
+        let mut backoff: Backoff = Backoff::new(limits(10, 300));
         let begun = Instant::now();
         for _ in 0..3 {
             backoff.failed("image", begun, "error", None);
@@ -205,7 +213,7 @@ mod tests {
 
     #[test]
     fn keys_fail_by_themselves_and_remember_why() {
-        let mut backoff = Backoff::new(BackoffLimits::default());
+        let mut backoff: Backoff = Backoff::new(BackoffLimits::default());
         let now = Instant::now();
         backoff.failed("one", now, "first", None);
         backoff.failed("one", now, "denied", None);
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_registry_that_says_when_to_come_back_is_waited_for_where_that_is_longer() {
-        let mut backoff = Backoff::new(BackoffLimits::default());
+        let mut backoff: Backoff = Backoff::new(BackoffLimits::default());
         let now = Instant::now();
         let left = |backoff: &Backoff| backoff.waiting("image", now).unwrap().left.as_secs();
 
@@ -231,13 +239,13 @@ mod tests {
 
     #[test]
     fn jitter_makes_a_delay_longer_by_a_part_of_itself_and_not_the_same_for_all() {
-        let mut backoff = Backoff::new(BackoffLimits { jitter: 50, ..BackoffLimits::default() });
+        let mut backoff: Backoff = Backoff::new(BackoffLimits { jitter: 50, ..BackoffLimits::default() });
         let now = Instant::now();
         let mut delays = std::collections::BTreeSet::new();
         for key in 0..20 {
             let key = key.to_string();
-            backoff.failed(&key, now, "error", None);
-            delays.insert(backoff.waiting(&key, now).unwrap().left);
+            backoff.failed(key.as_str(), now, "error", None);
+            delays.insert(backoff.waiting(key.as_str(), now).unwrap().left);
         }
 
         assert!(delays.iter().all(|delay| (SECOND * 10..SECOND * 15).contains(delay)), "{delays:?}");

@@ -27,9 +27,11 @@ pub enum PullPolicy {
     Missing,
     /// Not at all; one that is not there is an error: `never`.
     Never,
-    /// When it is not there, or the registry has another one under that name: `newer`.
+    /// When it is not there, or the registry has another one under that name: `newer`. What is there is kept when the
+    /// registry cannot be asked, as Podman does; a listener is told.
     Newer,
-    /// When it is not there, or has been for longer than this: `after 12h`. One whose age nobody knows is pulled.
+    /// When it is not there, or was last pulled longer ago than this: `after 12h`. Engines do not know when that was, a
+    /// manager of images does of its own pulls: one of which nobody knows is pulled.
     After(TimeSpan),
 }
 
@@ -56,6 +58,11 @@ pub enum Decision {
 }
 
 impl PullPolicy {
+    /// Whether it is pulled whatever is there.
+    pub fn is_always(self) -> bool {
+        self == Self::Always
+    }
+
     /// What is done about an image that is there, or is not.
     pub fn decide(self, presence: Presence) -> Decision {
         match (self, presence) {

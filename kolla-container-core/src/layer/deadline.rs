@@ -63,7 +63,7 @@ mod tests {
     use crate::quantity::TimeSpan;
     use crate::runtime::Runtime;
     use crate::spec::ContainerSpec;
-    use crate::state::LogOptions;
+    use crate::state::{ImageToPull, LogOptions};
 
     const LIMIT: Duration = Duration::from_secs(2);
 
@@ -121,7 +121,7 @@ mod tests {
     async fn a_pull_that_falls_silent_times_out() {
         let runtime = slow(Fault::hang_nth(1));
 
-        let items: Vec<_> = runtime.pull_image(&"nginx".parse().unwrap(), None).collect().await;
+        let items: Vec<_> = runtime.pull_image(&ImageToPull::new("nginx".parse().unwrap())).collect().await;
 
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].as_ref().unwrap_err().kind(), ErrorKind::TimedOut);

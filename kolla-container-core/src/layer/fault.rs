@@ -173,7 +173,7 @@ mod tests {
     use crate::memory::{MemoryEngine, MemorySupervisor};
     use crate::name::VolumeName;
     use crate::runtime::Runtime;
-    use crate::state::VolumeToCreate;
+    use crate::state::{ImageToPull, VolumeToCreate};
     use crate::supervisor::Supervisor;
 
     fn layered(fault: Fault) -> (MemoryEngine, Layered<Fault>) {
@@ -215,7 +215,7 @@ mod tests {
         assert!(runtime.images().await.is_ok());
         assert!(runtime.create_volume(&volume("b").1).await.is_err());
         assert!(runtime.images().await.is_err());
-        assert!(runtime.pull_image(&"x".parse().unwrap(), None).next().await.unwrap().is_err());
+        assert!(runtime.pull_image(&ImageToPull::new("x".parse().unwrap())).next().await.unwrap().is_err());
 
         assert_eq!(engine.requests(), ["create_volume a", "images"]);
         assert_eq!(runtime.layer().calls(), 3);
@@ -235,9 +235,9 @@ mod tests {
     #[tokio::test]
     async fn a_pull_is_cut_between_its_pieces() {
         let (engine, runtime) = layered(Fault::cut_nth(2));
-        let reference = "nginx".parse().unwrap();
+        let reference: crate::ImageRef = "nginx".parse().unwrap();
 
-        let mut pull = runtime.pull_image(&reference, None);
+        let mut pull = runtime.pull_image(&ImageToPull::new(reference.clone()));
         let first = pull.next().await.unwrap();
         let cut = runtime.images().await;
         let rest: Vec<_> = pull.collect().await;

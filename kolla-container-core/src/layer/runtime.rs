@@ -13,11 +13,11 @@ use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ImageId, NetworkName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::runtime::Runtime;
-use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
+use crate::spec::{ContainerSpec, Endpoint, Signal};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
-    Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    VolumeState, VolumeToCreate, Warning,
 };
 
 /// How long engines wait before they kill, unless told otherwise.
@@ -169,14 +169,15 @@ impl<L: Layer, P: Runtime + ?Sized> Runtime for Layered<L, P> {
         self.layer.call(&call, self.inner.images()).await
     }
 
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        let call = Call::write("pull_image", "pull image", reference.familiar());
-        let (inner, reference, platform) = (Arc::clone(&self.inner), reference.clone(), platform.cloned());
-        pieces(Arc::clone(&self.layer), call, move || inner.pull_image(&reference, platform.as_ref()))
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        let call = Call::write("pull_image", "pull image", pull.image.familiar());
+        let (inner, pull) = (Arc::clone(&self.inner), pull.clone());
+        pieces(Arc::clone(&self.layer), call, move || inner.pull_image(&pull))
+    }
+
+    async fn load_images(&self, archive: Archive) -> Result<Vec<ImageRef>> {
+        let call = Call::write("load_images", "load images", "").at(Pace::Endless);
+        self.layer.call(&call, self.inner.load_images(archive)).await
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {

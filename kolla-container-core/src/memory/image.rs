@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::image_ref::ImageRef;
 use crate::name::ImageId;
 use crate::spec::{ContainerSpec, Deploy, Platform};
-use crate::state::{ImageState, PullProgress};
+use crate::state::{Credentials, ImageState, ImageToPull, PullFailure, PullProgress};
 use crate::timestamp::Timestamp;
 
 /// The size of every image.
@@ -118,8 +118,7 @@ impl Image {
 #[derive(Clone)]
 enum Offer {
     Image(ImageId, Box<ImageTemplate>),
-    Absent,
-    Denied,
+    Fails(PullFailure),
 }
 
 /// The images of the engine and of the one registry behind every name.
@@ -127,6 +126,10 @@ enum Offer {
 pub(super) struct Images {
     present: BTreeMap<ImageId, Image>,
     offers: BTreeMap<ImageRef, Offer>,
+    /// Who may pull from a registry; anybody from one that is not here.
+    users: BTreeMap<String, Credentials>,
+    /// How long each piece of a pull takes.
+    pub(super) pace: Duration,
 }
 
 impl Images {
@@ -134,12 +137,12 @@ impl Images {
         self.offers.insert(reference.clone(), Offer::Image(id, Box::new(template)));
     }
 
-    pub(super) fn unpublish(&mut self, reference: &ImageRef) {
-        self.offers.insert(reference.clone(), Offer::Absent);
+    pub(super) fn fail(&mut self, reference: &ImageRef, failure: PullFailure) {
+        self.offers.insert(reference.clone(), Offer::Fails(failure));
     }
 
-    pub(super) fn deny(&mut self, reference: &ImageRef) {
-        self.offers.insert(reference.clone(), Offer::Denied);
+    pub(super) fn ask_for(&mut self, registry: &str, credentials: Credentials) {
+        self.users.insert(registry.to_owned(), credentials);
     }
 
     /// Puts an image into the engine, and gives it the name that another one may have had.
@@ -168,20 +171,25 @@ impl Images {
     }
 
     /// What a pull would bring: the id, and what the program is like.
-    pub(super) fn offered(&self, reference: &ImageRef) -> Answer<(ImageId, ImageTemplate)> {
+    pub(super) fn offered(&self, pull: &ImageToPull) -> Result<(ImageId, ImageTemplate), PullFailure> {
+        let reference = &pull.image;
         if reference.is_id() {
-            return Err(refusal(ErrorKind::Rejected, "an image id cannot be pulled: a pull needs a name"));
+            return Err(PullFailure::InvalidName);
+        }
+        match (reference.registry().and_then(|registry| self.users.get(registry)), &pull.credentials) {
+            (Some(_), None) => return Err(PullFailure::NoCredentials),
+            (Some(user), Some(given)) if user != given => return Err(PullFailure::WrongCredentials),
+            _ => {}
         }
         match self.offers.get(reference) {
             Some(Offer::Image(id, template)) => Ok((id.clone(), template.as_ref().clone())),
-            Some(Offer::Absent) => Err(refusal(ErrorKind::NotFound, format!("manifest for {reference} not found"))),
-            Some(Offer::Denied) => Err(refusal(ErrorKind::Denied, format!("pull access denied for {reference}"))),
+            Some(Offer::Fails(failure)) => Err(*failure),
             None => self.made_up(reference),
         }
     }
 
     /// An image that nobody published: the digest says which one it is, else its name does.
-    fn made_up(&self, reference: &ImageRef) -> Answer<(ImageId, ImageTemplate)> {
+    fn made_up(&self, reference: &ImageRef) -> Result<(ImageId, ImageTemplate), PullFailure> {
         let by_digest = reference.digest().and_then(|digest| digest.parse::<ImageId>().ok());
         let published = self.offers.iter().find_map(|(name, offer)| match offer {
             Offer::Image(id, template) if by_digest.as_ref() == Some(id) && name.name() == reference.name() => {
@@ -189,22 +197,38 @@ impl Images {
             }
             _ => None,
         });
-        match published {
-            Some(published) => Ok(published),
-            None => Ok((by_digest.map_or_else(|| id_of_name(reference), Ok)?, ImageTemplate::default())),
+        if let Some(published) = published {
+            return Ok(published);
         }
+        let id = by_digest.map_or_else(|| id_of_name(reference), Ok).map_err(|_| PullFailure::Other)?;
+        Ok((id, ImageTemplate::default()))
+    }
+
+    /// What a pull says before its end.
+    pub(super) fn pull_begins(&self, pull: &ImageToPull) -> Result<Vec<PullProgress>, PullFailure> {
+        let (id, _) = self.offered(pull)?;
+        let layer = Some(id.short().to_owned());
+        let downloading = |current| PullProgress {
+            layer: layer.clone(),
+            status: "Downloading".to_owned(),
+            current: Some(current),
+            total: Some(SIZE),
+        };
+        let begun = progress(None, &format!("Pulling from {}", pull.image.repository().unwrap_or_default()));
+        Ok(if self.present.contains_key(&id) {
+            vec![begun, progress(layer, "Already exists")]
+        } else {
+            let complete = progress(layer.clone(), "Pull complete");
+            vec![begun, downloading(SIZE / 2), downloading(SIZE), complete]
+        })
     }
 
     /// The end of a pull: the image is there, and has its name and its digest.
-    pub(super) fn pulled(
-        &mut self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-        now: Timestamp,
-    ) -> Answer<PullProgress> {
-        let (id, mut template) = self.offered(reference)?;
+    pub(super) fn pulled(&mut self, pull: &ImageToPull, now: Timestamp) -> Result<PullProgress, PullFailure> {
+        let reference = &pull.image;
+        let (id, mut template) = self.offered(pull)?;
         let up_to_date = self.find_id(reference).is_some_and(|present| *present == id);
-        if let Some(platform) = platform {
+        if let Some(platform) = &pull.platform {
             template.config.platform = Some(platform.clone());
         }
         self.load(reference, &id, template, now);
@@ -280,23 +304,6 @@ impl Images {
         self.present.remove(&id);
         Ok(())
     }
-}
-
-/// What a pull says before its end.
-pub(super) fn pull_begins(reference: &ImageRef, id: &ImageId) -> Vec<PullProgress> {
-    let layer = Some(id.short().to_owned());
-    let downloading = |current| PullProgress {
-        layer: layer.clone(),
-        status: "Downloading".to_owned(),
-        current: Some(current),
-        total: Some(SIZE),
-    };
-    vec![
-        progress(None, &format!("Pulling from {}", reference.repository().unwrap_or_default())),
-        downloading(SIZE / 2),
-        downloading(SIZE),
-        progress(layer.clone(), "Pull complete"),
-    ]
 }
 
 fn progress(layer: Option<String>, status: &str) -> PullProgress {

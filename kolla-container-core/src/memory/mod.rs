@@ -41,6 +41,7 @@ mod world;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -52,7 +53,7 @@ use self::world::{Effect, Then, World};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerName, ImageId};
 use crate::spec::{CleanPath, ContainerSpec};
-use crate::state::{EngineFacts, Exec, Output, Status};
+use crate::state::{Credentials, EngineFacts, Exec, Output, PullFailure, Status};
 
 /// A container engine in memory; a clone is another handle to the same engine.
 ///
@@ -129,12 +130,27 @@ impl MemoryEngine {
 
     /// Takes an image out of the registry: a pull of it is [`NotFound`](crate::ErrorKind::NotFound).
     pub fn unpublish(&self, reference: &ImageRef) {
-        self.world().images.unpublish(reference);
+        self.fail_pulls(reference, PullFailure::NoManifest);
     }
 
     /// Makes the registry refuse an image: a pull of it is [`Denied`](crate::ErrorKind::Denied).
     pub fn deny(&self, reference: &ImageRef) {
-        self.world().images.deny(reference);
+        self.fail_pulls(reference, PullFailure::Denied);
+    }
+
+    /// Makes each pull of an image fail for this reason, until it is [published](Self::publish) again.
+    pub fn fail_pulls(&self, reference: &ImageRef, failure: PullFailure) {
+        self.world().images.fail(reference, failure);
+    }
+
+    /// Makes a registry (`quay.io`) ask everybody for these credentials.
+    pub fn ask_for(&self, registry: &str, credentials: Credentials) {
+        self.world().images.ask_for(registry, credentials);
+    }
+
+    /// Makes each piece of a pull, of which there are five, take this long by tokio's clock. Default: no time.
+    pub fn slow_pulls(&self, piece: Duration) {
+        self.world().images.pace = piece;
     }
 
     /// Puts an image into the engine without a pull; answers its id.

@@ -1,5 +1,7 @@
 //! The engine in memory as a [`Runtime`]: each method notes the request and hands it to the world.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -9,17 +11,17 @@ use super::container::Container;
 use super::create::without;
 use super::lifecycle::Stop;
 use super::world::{Answer, Effect, Then, World, no_such_container};
-use super::{Journal, MemoryEngine, image};
-use crate::error::Result;
+use super::{Journal, MemoryEngine};
+use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ImageId, NetworkName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::runtime::Runtime;
-use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
+use crate::spec::{ContainerSpec, Endpoint, Signal};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
-    Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullError,
+    PullProgress, VolumeState, VolumeToCreate, Warning,
 };
 
 /// The exit status of a program that was killed.
@@ -293,30 +295,39 @@ impl Runtime for MemoryEngine {
         Ok(self.read("images", "", |world, _| world.images.all()))
     }
 
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        let (engine, reference, platform) = (self.clone(), reference.clone(), platform.cloned());
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        let (engine, pull) = (self.clone(), pull.clone());
         let begin = async move {
             let asked = ("pull_image", "pull image");
-            let subject = reference.familiar();
-            let offered = engine.write(asked, &subject, |world, _| world.images.offered(&reference));
-            let (said, pulls) = match offered {
-                Ok((id, _)) => (image::pull_begins(&reference, &id).into_iter().map(Ok).collect(), true),
-                Err(error) => (vec![Err(error)], false),
+            let failed = |failure| PullError::known(&pull, failure).into_error(&pull);
+            let begun = engine.write(asked, &pull.image.familiar(), |world, _| {
+                Ok((world.images.pull_begins(&pull), world.images.pace))
+            });
+            let (said, pulls, pace) = match begun {
+                Ok((Ok(said), pace)) => (said.into_iter().map(Ok).collect(), true, pace),
+                Ok((Err(failure), pace)) => (vec![Err(failed(failure))], false, pace),
+                Err(error) => (vec![Err(error)], false, Duration::ZERO),
             };
             // The image is there with the last item, and not before: a pull can be dropped half-way.
             let end = stream::once(async move {
                 let mut world = engine.world();
                 let now = world.clock;
-                let pulled = world.images.pulled(&reference, platform.as_ref(), now);
-                pulled.map_err(|refusal| refusal.into_error(asked.1, &subject))
+                let pulled = world.images.pulled(&pull, now);
+                pulled.map_err(|failure| PullError::known(&pull, failure).into_error(&pull))
             });
-            stream::iter(said).chain(end.take(usize::from(pulls)))
+            stream::iter(said).chain(end.take(usize::from(pulls))).then(move |piece| async move {
+                if !pace.is_zero() {
+                    tokio::time::sleep(pace).await;
+                }
+                piece
+            })
         };
         stream::once(begin).flatten().boxed()
+    }
+
+    async fn load_images(&self, _archive: Archive) -> Result<Vec<ImageRef>> {
+        let why = "an engine in memory reads no archives";
+        Err(Error::new(ErrorKind::Unsupported, "load images", "").because(why))
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::apply::{self, Listener, Means, Report, Silent, StopSignal};
 use crate::diff::{self, Comparison};
 use crate::error::{Error, ErrorKind, Result};
+use crate::images::ImageManager;
 use crate::name::ContainerName;
 use crate::plan::{Context, Goals, Observation, Plan};
 use crate::runtime::Runtime;
@@ -41,6 +42,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Reconciler {
     runtime: Arc<dyn Runtime>,
+    images: Option<ImageManager>,
     supervisor: Option<Arc<dyn Supervisor>>,
     comparison: Comparison,
     listener: Arc<dyn Listener>,
@@ -61,6 +63,7 @@ impl Reconciler {
     pub fn new(runtime: Arc<dyn Runtime>) -> Self {
         Self {
             runtime,
+            images: None,
             supervisor: None,
             comparison: Comparison::strict(),
             listener: Arc::new(Silent),
@@ -72,6 +75,13 @@ impl Reconciler {
             now: Timestamp::now,
             locks: Arc::default(),
         }
+    }
+
+    /// With somebody who pulls images: as whom, how many at a time, and not too soon after a failure. It has to be one for
+    /// the same engine. Default: one for each apply, which pulls three at a time and as nobody in particular.
+    pub fn with_images(mut self, images: ImageManager) -> Self {
+        self.images = Some(images);
+        self
     }
 
     /// With a supervisor, which starts and stops all containers whose spec does not say otherwise.
@@ -183,8 +193,10 @@ impl Reconciler {
     }
 
     async fn apply_locked(&self, plan: &Plan) -> Report {
+        let images = self.images.clone().unwrap_or_else(|| ImageManager::new(Arc::clone(&self.runtime)));
         let means = Means {
             runtime: self.runtime.as_ref(),
+            images: &images,
             supervisor: self.supervisor.as_deref(),
             listener: self.listener.as_ref(),
             stop: &self.stop,

@@ -10,11 +10,11 @@ use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ImageId, NetworkName, VolumeName};
 use crate::quantity::TimeSpan;
 use crate::runtime::Runtime;
-use crate::spec::{ContainerSpec, Endpoint, Platform, Signal};
+use crate::spec::{ContainerSpec, Endpoint, Signal};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, VolumeState, VolumeToCreate,
-    Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    VolumeState, VolumeToCreate, Warning,
 };
 
 /// That it cannot be done.
@@ -115,12 +115,12 @@ impl Runtime for Snapshot {
         Ok(self.images.clone())
     }
 
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        _platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        stream::iter([refused("pull image", reference.familiar())]).boxed()
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        stream::iter([refused("pull image", pull.image.familiar())]).boxed()
+    }
+
+    async fn load_images(&self, _archive: Archive) -> Result<Vec<ImageRef>> {
+        refused("load images", "")
     }
 
     async fn tag_image(&self, id: &ImageId, _reference: &ImageRef) -> Result<()> {

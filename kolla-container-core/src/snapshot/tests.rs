@@ -14,7 +14,7 @@ use crate::plan::{Effect, Goal, Goals, Plan};
 use crate::reconcile::Reconciler;
 use crate::runtime::Runtime;
 use crate::spec::{ContainerSpec, Variable};
-use crate::state::{ContainerUpdate, LogOptions};
+use crate::state::{ContainerUpdate, ImageToPull, LogOptions};
 
 fn named(text: &str) -> ContainerName {
     text.parse().unwrap()
@@ -352,7 +352,7 @@ async fn nothing_can_be_done_with_it() {
         recorded.discard_container(id).await.err(),
         recorded.wait_container(id).await.err(),
         recorded.logs(id, LogOptions { follow: false, tail: None }).next().await.unwrap().err(),
-        recorded.pull_image(image, None).next().await.unwrap().err(),
+        recorded.pull_image(&ImageToPull::new(image.clone())).next().await.unwrap().err(),
         recorded.create_volume(&VolumeToCreate::local("data".parse().unwrap())).await.err(),
     ];
 

@@ -16,6 +16,12 @@ impl Platform {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether an image for the other platform is one for this: a variant counts where both have one.
+    pub fn matches(&self, other: &Self) -> bool {
+        let parts = |platform: &Self| platform.0.split('/').map(str::to_owned).collect::<Vec<_>>();
+        parts(self).iter().zip(&parts(other)).all(|(this, other)| this == other)
+    }
 }
 
 impl fmt::Display for Platform {

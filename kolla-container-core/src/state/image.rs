@@ -1,4 +1,8 @@
-//! Images as observed.
+//! Images as observed, and as archives.
+
+use std::io;
+
+use futures_core::stream::BoxStream;
 
 use crate::image_ref::ImageRef;
 use crate::name::ImageId;
@@ -35,15 +39,5 @@ impl ImageState {
     }
 }
 
-/// How far the pull of an image is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullProgress {
-    /// The layer, as the engine names it; `None` for the image as a whole.
-    pub layer: Option<String>,
-    /// What is being done, in the engine's words.
-    pub status: String,
-    /// Bytes done.
-    pub current: Option<u64>,
-    /// Bytes to do.
-    pub total: Option<u64>,
-}
+/// The bytes of an archive with images in it, piece by piece.
+pub type Archive = BoxStream<'static, io::Result<Vec<u8>>>;

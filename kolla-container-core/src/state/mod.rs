@@ -8,6 +8,7 @@ mod engine;
 mod image;
 mod network;
 mod owner;
+mod pull;
 mod status;
 mod volume;
 
@@ -17,9 +18,10 @@ use std::net::IpAddr;
 pub use self::additions::{Additions, CapabilitySets};
 pub use self::applied::{Applied, Recorded};
 pub use self::engine::{ApiLevel, EngineFacts, EngineKind, Features, HostFacts};
-pub use self::image::{ImageState, PullProgress};
+pub use self::image::{Archive, ImageState};
 pub use self::network::{NetworkState, NetworkToCreate};
 pub use self::owner::Owner;
+pub use self::pull::{Credentials, ImageToPull, PullError, PullFailure, PullProgress};
 pub use self::status::{ExitStatus, Health, Status};
 pub use self::volume::{VolumeState, VolumeToCreate};
 

@@ -3,6 +3,7 @@
 mod create;
 mod exec;
 mod look;
+mod pull;
 mod warning;
 
 use std::fmt;
@@ -13,18 +14,18 @@ use async_trait::async_trait;
 use bollard::errors::Error as Failure;
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest};
 use bollard::query_parameters::{
-    CreateImageOptions, InspectNetworkOptions, KillContainerOptions, ListImagesOptions, LogsOptions,
-    RemoveImageOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions, StopContainerOptions,
-    TagImageOptions, WaitContainerOptions,
+    InspectNetworkOptions, KillContainerOptions, ListImagesOptions, LogsOptions, RemoveImageOptions,
+    RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions, StopContainerOptions, TagImageOptions,
+    WaitContainerOptions,
 };
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kolla_container_core::diff::discarded;
-use kolla_container_core::spec::{Endpoint, Platform, Signal};
+use kolla_container_core::spec::{Endpoint, Signal};
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, Status, VolumeState,
-    VolumeToCreate, Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    Status, VolumeState, VolumeToCreate, Warning,
 };
 use kolla_container_core::{
     ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime,
@@ -301,20 +302,14 @@ impl Runtime for Docker {
         looks.try_collect().await
     }
 
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        let asked = Asked::new("pull image", reference.familiar());
-        let options = CreateImageOptions {
-            from_image: Some(reference.to_string()),
-            platform: platform.map(ToString::to_string).unwrap_or_default(),
-            ..Default::default()
-        };
-        let lines = self.client.create_image(Some(options), None, None);
-        let lines = lines.map(|line| line.and_then(pieces::progress));
-        Box::pin(lines.map(move |line| line.map_err(|failure| asked.pull_failed(&failure))))
+    /// Two requests more where it is pulled only if it is newer: for the digest of what the registry has, and those of what
+    /// is here.
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        self.pull(pull)
+    }
+
+    async fn load_images(&self, archive: Archive) -> Result<Vec<ImageRef>> {
+        self.load(archive).await
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
@@ -24,6 +24,7 @@ use tower_service::Service;
 use super::address;
 use super::{Address, Connection};
 use crate::error::Failure;
+use crate::wire::Body;
 
 /// How an engine is reached, with everything prepared that does not change.
 pub(crate) struct Transport {
@@ -46,7 +47,7 @@ impl Transport {
     }
 
     /// Asks on a new connection, and waits until the answer begins, for ever if need be.
-    pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, Failure> {
         request.headers_mut().insert(HOST, self.host.clone());
         let late = |_| Failure::new(ErrorKind::TimedOut, format!("no connection within {:?}", self.deadline));
         let stream = tokio::time::timeout(self.deadline, self.way.dial()).await.map_err(late)?;

@@ -3,6 +3,7 @@
 mod create;
 mod exec;
 mod look;
+mod pull;
 mod warning;
 
 use std::fmt;
@@ -13,15 +14,15 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kolla_container_core::diff::discarded;
-use kolla_container_core::spec::{Endpoint, Platform, Signal};
+use kolla_container_core::spec::{Endpoint, Signal};
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, Status, VolumeState,
-    VolumeToCreate, Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    Status, VolumeState, VolumeToCreate, Warning,
 };
 use kolla_container_core::{
-    ContainerId, ContainerName, ContainerSpec, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime, TimeSpan,
-    VolumeName,
+    ContainerId, ContainerName, ContainerSpec, Error, ErrorKind, ImageId, ImageRef, NetworkName, Result, Runtime,
+    TimeSpan, VolumeName,
 };
 use semver::Version;
 use serde::Deserialize;
@@ -34,7 +35,7 @@ use crate::defaults;
 use crate::encode;
 use crate::error::{Asked, Failure};
 use crate::wire::{Call, Client};
-use crate::{frames, place, stream as lines};
+use crate::{frames, place};
 
 /// How many images are looked at at the same time, to list them.
 const AT_ONCE: usize = 16;
@@ -296,7 +297,7 @@ impl Runtime for Podman {
         let failed = asked.clone();
         let output = async move {
             let bytes = client.stream(call).await.map_err(|failure| failed.failed(&failure))?;
-            Ok(frames::framed(bytes).map(move |chunk| chunk.map_err(|failure| asked.failed(&failure))))
+            Ok::<_, Error>(frames::framed(bytes).map(move |chunk| chunk.map_err(|failure| asked.failed(&failure))))
         };
         Box::pin(stream::once(output).try_flatten())
     }
@@ -329,25 +330,14 @@ impl Runtime for Podman {
         looks.try_collect().await
     }
 
-    /// Whether a registry is asked without TLS is for the engine's registries.conf to say.
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        let asked = Asked::new("pull image", reference.familiar());
-        let mut call = Call::post("images").path("pull").query("reference", reference).endless_once_begun();
-        let parts = platform.iter().flat_map(|platform| platform.as_str().split('/'));
-        for (key, part) in ["OS", "Arch", "Variant"].into_iter().zip(parts) {
-            call = call.query(key, part);
-        }
-        let client = self.client.clone();
-        let failed = asked.clone();
-        let progress = async move {
-            let bytes = client.stream(call).await.map_err(|failure| failed.pull_failed(&failure))?;
-            Ok(lines::progress(bytes).map(move |line| line.map_err(|failure| asked.pull_failed(&failure))))
-        };
-        Box::pin(stream::once(progress).try_flatten())
+    /// Whether a registry is asked without TLS is for the engine's registries.conf to say. Where no credentials are given,
+    /// those are used that the engine itself was logged in with.
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        self.pull(pull)
+    }
+
+    async fn load_images(&self, archive: Archive) -> Result<Vec<ImageRef>> {
+        self.load(archive).await
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::CONTENT_TYPE;
+use std::io;
+
+use futures_util::TryStreamExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
 use kolla_container_core::ErrorKind;
+use kolla_container_core::state::Archive;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -15,6 +20,12 @@ use crate::error::Failure;
 
 /// Where Podman's own API is. Each version since 4.0 answers it.
 const ROOT: &str = "/v4.0.0/libpod";
+
+/// Where the API is that is Docker's.
+const DOCKERS_ROOT: &str = "/v1.41";
+
+/// What is sent along with a request.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What is not written as itself in a segment of a path, or in a query.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -27,7 +38,8 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     query: String,
-    body: Option<Vec<u8>>,
+    body: Option<(&'static str, Body)>,
+    headers: Vec<(&'static str, HeaderValue)>,
     patience: Patience,
     wrong: Option<String>,
 }
@@ -74,13 +86,26 @@ impl Call {
         Self::new(Method::DELETE, format!("{ROOT}/{path}"))
     }
 
+    /// Asks as Docker is asked, for what Podman's own API does not have.
+    pub(crate) fn of_docker(path: &'static str) -> Self {
+        Self::new(Method::POST, format!("{DOCKERS_ROOT}/{path}"))
+    }
+
     /// Asks for what engines of every age and kind answer.
     pub(crate) fn unversioned(path: &'static str) -> Self {
         Self::new(Method::GET, format!("/{path}"))
     }
 
     fn new(method: Method, path: String) -> Self {
-        Self { method, path, query: String::new(), body: None, patience: Patience::default(), wrong: None }
+        Self {
+            method,
+            path,
+            query: String::new(),
+            body: None,
+            headers: Vec::new(),
+            patience: Patience::default(),
+            wrong: None,
+        }
     }
 
     /// Further down the path.
@@ -112,8 +137,27 @@ impl Call {
     /// With a document.
     pub(crate) fn body(mut self, document: &impl Serialize) -> Self {
         match serde_json::to_vec(document) {
-            Ok(body) => self.body = Some(body),
+            Ok(body) => self.body = Some(("application/json", whole(body))),
             Err(error) => self.wrong = Some(format!("the request cannot be written ({error})")),
+        }
+        self
+    }
+
+    /// With an archive.
+    pub(crate) fn archive(mut self, archive: Archive) -> Self {
+        let frames = archive.map_ok(|piece| Frame::data(Bytes::from(piece)));
+        self.body = Some(("application/x-tar", StreamBody::new(frames).boxed_unsync()));
+        self
+    }
+
+    /// With a header that nobody may see.
+    pub(crate) fn secret_header(mut self, name: &'static str, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.headers.push((name, value));
+            }
+            Err(_) => self.wrong = Some(format!("the header {name} cannot be written")),
         }
         self
     }
@@ -140,18 +184,28 @@ impl Call {
         self.patience
     }
 
-    pub(super) fn request(self) -> Result<Request<Full<Bytes>>, Failure> {
+    pub(super) fn request(self) -> Result<Request<Body>, Failure> {
         let rejected = |cause: String| Failure::new(ErrorKind::Rejected, cause);
         if let Some(wrong) = self.wrong {
             return Err(rejected(wrong));
         }
         let mut request = Request::builder().method(self.method).uri(self.path + &self.query);
-        if self.body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        for (name, value) in self.headers {
+            request = request.header(name, value);
         }
-        let body = Full::new(self.body.unwrap_or_default().into());
+        let body = match self.body {
+            Some((kind, body)) => {
+                request = request.header(CONTENT_TYPE, kind);
+                body
+            }
+            None => whole(Vec::new()),
+        };
         request.body(body).map_err(|error| rejected(format!("the request cannot be written ({error})")))
     }
+}
+
+fn whole(bytes: Vec<u8>) -> Body {
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
 }
 
 impl fmt::Debug for Call {

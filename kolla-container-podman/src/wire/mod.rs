@@ -17,7 +17,7 @@ use kolla_container_core::ErrorKind;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::call::Call;
+pub(crate) use self::call::{Body, Call};
 use crate::connect::{Answer, Transport};
 use crate::error::Failure;
 

@@ -31,6 +31,11 @@ impl Refusal {
         self.text.contains(words)
     }
 
+    /// The words.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// As the error of what was being done, and to what.
     pub(super) fn into_error(self, operation: &'static str, subject: impl Display) -> Error {
         Error::new(self.kind, operation, subject).because(self.text)

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use kolla_container_core::spec::{Endpoint, Platform, Signal};
+use kolla_container_core::spec::{Endpoint, Signal};
 use kolla_container_core::state::{
-    ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec, ExitStatus,
-    ImageState, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress, Status, VolumeState,
-    VolumeToCreate, Warning,
+    Archive, ContainerFilter, ContainerState, ContainerSummary, ContainerUpdate, Created, EngineFacts, Exec,
+    ExitStatus, ImageState, ImageToPull, LogChunk, LogOptions, NetworkState, NetworkToCreate, Output, PullProgress,
+    Status, VolumeState, VolumeToCreate, Warning,
 };
 use kolla_container_core::{
-    ContainerId, ContainerName, ContainerRef, ContainerSpec, ErrorKind, ImageId, ImageRef, NetworkName, Result,
+    ContainerId, ContainerName, ContainerRef, ContainerSpec, Error, ErrorKind, ImageId, ImageRef, NetworkName, Result,
     Runtime, TimeSpan, VolumeName,
 };
 
@@ -271,22 +271,27 @@ impl Runtime for CommandLine {
     }
 
     /// A line that the command prints is a piece of progress.
-    fn pull_image(
-        &self,
-        reference: &ImageRef,
-        platform: Option<&Platform>,
-    ) -> BoxStream<'static, Result<PullProgress>> {
-        let words = Words::new(["image", "pull"]).flag("platform", platform).word(reference);
-        let (command, reference) = (self.clone(), reference.clone());
+    fn pull_image(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
+        let words = Words::new(["image", "pull"]).flag("platform", pull.platform.as_ref()).word(&pull.image);
+        let (command, pull) = (self.clone(), pull.clone());
         let pulled = async move {
             let printed = command.run(words).await;
-            let printed = printed.map_err(|refusal| refusal.into_error("pull image", reference.familiar()))?;
+            let failed = |refusal: Refusal| match refusal.kind {
+                ErrorKind::Unreachable => refusal.into_error("pull image", pull.image.familiar()),
+                _ => pull.failed(refusal.text()).into_error(&pull),
+            };
+            let printed = printed.map_err(failed)?;
             let progress =
                 |status: &str| PullProgress { layer: None, status: status.to_owned(), current: None, total: None };
             let lines: Vec<Result<PullProgress>> = printed.lines().map(progress).map(Ok).collect();
-            Ok(stream::iter(lines))
+            Ok::<_, Error>(stream::iter(lines))
         };
         stream::once(pulled).try_flatten().boxed()
+    }
+
+    async fn load_images(&self, _archive: Archive) -> Result<Vec<ImageRef>> {
+        let why = "the commands are not used to load archives";
+        Err(Error::new(ErrorKind::Unsupported, "load images", "").because(why))
     }
 
     async fn tag_image(&self, id: &ImageId, reference: &ImageRef) -> Result<()> {

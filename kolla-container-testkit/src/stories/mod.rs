@@ -9,6 +9,7 @@ mod by_hand;
 pub mod drift;
 pub mod errors;
 pub mod neighbours;
+pub mod pulling;
 pub mod rollback;
 pub mod services;
 mod tap;
@@ -29,8 +30,15 @@ use crate::runner::Case;
 
 /// The stories that each engine tells.
 pub fn all() -> Vec<Case> {
-    let groups =
-        [rollback::cases(), services::cases(), neighbours::cases(), drift::cases(), bugs::cases(), errors::cases()];
+    let groups = [
+        rollback::cases(),
+        services::cases(),
+        neighbours::cases(),
+        drift::cases(),
+        bugs::cases(),
+        errors::cases(),
+        pulling::cases(),
+    ];
     groups.into_iter().flatten().collect()
 }
 

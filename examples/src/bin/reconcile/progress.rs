@@ -114,13 +114,12 @@ impl Bars {
         match event {
             Event::StepStarted { container, step, number, of } => self.show(container, format!("{number}/{of} {step}")),
             Event::Pull { container, image, progress } => {
-                let part = match (progress.current, progress.total) {
-                    (Some(current), Some(total)) if total > 0 => {
-                        format!(" {} %", current.saturating_mul(100).checked_div(total).unwrap_or_default())
-                    }
-                    _ => String::new(),
+                let part = match progress.current().saturating_mul(100).checked_div(progress.total()) {
+                    Some(percent) => format!("{percent} %"),
+                    None => progress.status().to_owned(),
                 };
-                self.show(container, format!("pull {}: {}{part}", image.familiar(), progress.status));
+                let (here, layers) = progress.layers_here();
+                self.show(container, format!("pull {}: {part}, {here} of {layers} layers", image.familiar()));
             }
             Event::StepFailed { container, step, .. } => self.show(container, format!("failed: {step}")),
             Event::Undoing { container, action } => self.show(container, format!("putting back: {action}")),

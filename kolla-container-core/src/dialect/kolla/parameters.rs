@@ -8,6 +8,7 @@ use crate::image_ref::ImageRef;
 use crate::name::ContainerName;
 use crate::spec::read::read;
 use crate::spec::{Command, Environment, TextMap};
+use crate::state::Credentials;
 use crate::violation::{FieldPath, Violations};
 
 /// One container in kolla-ansible's words.
@@ -136,6 +137,28 @@ impl Parameters {
             Some(read) if wrong.is_empty() => Ok(read),
             _ => Err(wrong),
         }
+    }
+
+    /// Who pulls the image: `auth_username`, `auth_password` and `auth_email`; nobody in particular without a user. At which
+    /// registry is said by `auth_registry`; where it is not, at that of the image.
+    ///
+    /// ```
+    /// use kolla_container_core::dialect::kolla::Parameters;
+    /// use kolla_container_core::images::Known;
+    ///
+    /// let common = serde_json::json!({"auth_username": "kolla", "auth_password": "s3cret", "auth_registry": "quay.io"});
+    /// let parameters = Parameters::from_value(Some(&common), serde_json::json!({"name": "keystone"}))?;
+    ///
+    /// let keyring = match (parameters.credentials(), &parameters.auth_registry) {
+    ///     (Some(credentials), Some(registry)) => Known::default().with(registry, credentials),
+    ///     (Some(credentials), None) => Known::default().with_any(credentials),
+    ///     (None, _) => Known::default(),
+    /// };
+    /// # Ok::<(), kolla_container_core::Violations>(())
+    /// ```
+    pub fn credentials(&self) -> Option<Credentials> {
+        let password = self.auth_password.as_ref().map(Password::expose).unwrap_or_default().to_owned();
+        Some(Credentials::Password { username: self.auth_username.clone()?, password, email: self.auth_email.clone() })
     }
 
     /// What can be read of the parameters, and what is wrong with the rest.

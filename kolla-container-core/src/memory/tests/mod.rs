@@ -18,8 +18,8 @@ use crate::quantity::{ByteSize, Limit, TimeSpan};
 use crate::runtime::Runtime;
 use crate::spec::{Command, Endpoint, HealthTest, Healthcheck, NetworkMode, RestartPolicy, Signal, Variable};
 use crate::state::{
-    ContainerFilter, ContainerState, ContainerUpdate, Health, LogChunk, LogOptions, NetworkToCreate, Owner,
-    VolumeToCreate,
+    ContainerFilter, ContainerState, ContainerUpdate, Health, ImageToPull, LogChunk, LogOptions, NetworkToCreate,
+    Owner, VolumeToCreate,
 };
 
 fn named(name: &str) -> ContainerName {

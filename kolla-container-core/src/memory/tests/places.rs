@@ -3,8 +3,8 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_pull_brings_what_the_registry_has_now() {
     let engine = MemoryEngine::new();
-    let reference = "reg.example/app:1".parse().unwrap();
-    let pull = async || engine.pull_image(&reference, None).try_collect::<Vec<_>>().await;
+    let reference: ImageRef = "reg.example/app:1".parse().unwrap();
+    let pull = async || engine.pull_image(&ImageToPull::new(reference.clone())).try_collect::<Vec<_>>().await;
     let first = engine.publish(&reference, ImageTemplate::default());
 
     assert!(engine.image(&reference).await.unwrap().is_none());
@@ -24,23 +24,23 @@ async fn a_pull_brings_what_the_registry_has_now() {
 #[tokio::test(start_paused = true)]
 async fn an_image_that_nobody_published_is_the_same_by_name_and_by_digest() {
     let engine = MemoryEngine::new();
-    let name = "nginx:1.27".parse().unwrap();
-    engine.pull_image(&name, None).try_collect::<Vec<_>>().await.unwrap();
+    let name: ImageRef = "nginx:1.27".parse().unwrap();
+    engine.pull_image(&ImageToPull::new(name.clone())).try_collect::<Vec<_>>().await.unwrap();
     let image = engine.image(&name).await.unwrap().unwrap();
-    let digest = format!("nginx@sha256:{}", image.id).parse().unwrap();
+    let digest: ImageRef = format!("nginx@sha256:{}", image.id).parse().unwrap();
 
     assert_eq!(engine.image(&digest).await.unwrap(), Some(image.clone()));
     let elsewhere = MemoryEngine::new();
-    elsewhere.pull_image(&digest, None).try_collect::<Vec<_>>().await.unwrap();
+    elsewhere.pull_image(&ImageToPull::new(digest.clone())).try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(elsewhere.image(&digest).await.unwrap().unwrap().id, image.id);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pull_that_is_dropped_brings_nothing() {
     let engine = MemoryEngine::new();
-    let reference = "nginx".parse().unwrap();
+    let reference: ImageRef = "nginx".parse().unwrap();
 
-    let first = engine.pull_image(&reference, None).next().await;
+    let first = engine.pull_image(&ImageToPull::new(reference.clone())).next().await;
 
     assert!(first.unwrap().is_ok());
     assert!(engine.image(&reference).await.unwrap().is_none());
