@@ -40,6 +40,7 @@
 //!
 //! - [`memory`]: an engine and a supervisor in memory, for tests and as the embedded default. Docker,
 //!   Podman and systemd are crates of their own.
+//! - [`images`]: keeping images present, for the plans of a reconciler and alone.
 //! - [`snapshot`]: a recorded engine, for bug reports, and for plans without a connection.
 //! - [`layer`]: wrappers around a runtime: deadlines, faults for tests.
 //! - [`dialect`]: other tools' words for a spec; kolla-ansible's so far.

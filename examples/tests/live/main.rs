@@ -15,6 +15,7 @@ mod lanes;
 mod main_job;
 mod program;
 mod proxy;
+mod pulling;
 mod subject;
 mod supervised;
 mod together;
@@ -64,6 +65,10 @@ fn stories() -> Vec<Case> {
             somebody_elses_container_in_the_way_of_a_replacement_is_left_alone
             ctrl_c_puts_the_old_container_back
             ctrl_c_twice_drops_everything_and_the_next_run_puts_it_right;
+        pulling:
+            many_images_are_pulled_and_those_that_fail_are_named
+            a_password_is_read_and_shown_nowhere
+            a_new_version_is_pulled_before_the_plan_where_that_is_asked_for;
     }
 }
 

@@ -37,6 +37,7 @@ const BASE: &str = "kit/remote";
 #[derive(Debug)]
 pub struct Registry {
     folder: PathBuf,
+    way: Arc<Way>,
     /// What the repositories of a case begin with.
     prefix: String,
 }
@@ -49,8 +50,8 @@ impl Registry {
             _ => "KOLLA_TEST_DOCKER",
         };
         let address = env::var(variable).unwrap();
-        let folder = address.strip_prefix("unix://").unwrap().strip_suffix(".sock").unwrap().into();
-        Self { folder, prefix: h.name("r").to_string() }
+        let folder = PathBuf::from(address.strip_prefix("unix://").unwrap().strip_suffix(".sock").unwrap());
+        Self { way: Way::of(&folder), folder, prefix: h.name("r").to_string() }
     }
 
     /// The credentials of [`USER`].
@@ -72,7 +73,7 @@ impl Registry {
 
     /// The way at `localhost:5002`.
     pub fn way(&self) -> Arc<Way> {
-        Way::of(&self.folder)
+        Arc::clone(&self.way)
     }
 
     /// Publishes an image, or another one under the same name; `mark` makes the difference. It runs as the base does, and

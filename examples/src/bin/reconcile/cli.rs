@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use examples::engine::Engine;
 use kolla_container_core::ContainerName;
 use kolla_container_core::diff::Comparison;
+use kolla_container_core::images::PullPolicy;
 use kolla_container_docker::Address;
 
 const FILES: &str = "\
@@ -61,7 +63,7 @@ fn closing() -> String {
 
 /// Brings containers to what files say they should be: says field by field what differs, and closes the difference.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, after_help = format!("{CODES}\n\n{EXAMPLE}"), after_long_help = closing())]
+#[command(name = "reconcile", version, term_width = 120, after_help = format!("{CODES}\n\n{EXAMPLE}"), after_long_help = closing())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -129,6 +131,8 @@ pub(crate) enum Job {
         wanted: Wanted,
         #[command(flatten)]
         supervision: Supervision,
+        #[command(flatten)]
+        pulling: Pulling,
     },
     /// Stop and remove the containers that the files name.
     #[command(after_help = CODES, after_long_help = closing())]
@@ -282,6 +286,19 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Pulling {
+    /// When images are pulled, before anything is planned: always, missing, newer, never. Where one cannot be had, nothing
+    /// is done. With `missing`, a part of the plan.
+    #[arg(long, value_name = "POLICY", default_value_t = PullPolicy::Missing)]
+    pub(crate) pull: PullPolicy,
+
+    /// The file with the credentials of registries, as `docker login` and `podman login` write it; by default where the
+    /// engine's own command has it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) authfile: Option<PathBuf>,
+}
+
 /// Who starts the containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Supervisor {
@@ -289,19 +306,6 @@ pub(crate) enum Supervisor {
     None,
     /// systemd, by a unit for each of them; DBUS_SYSTEM_BUS_ADDRESS may say where its bus is.
     Systemd,
-}
-
-/// Which engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Engine {
-    /// What is configured, else the first socket that is there.
-    Auto,
-    /// Docker.
-    Docker,
-    /// Podman.
-    Podman,
-    /// An engine in memory, which begins empty and ends with the program.
-    Memory,
 }
 
 /// What counts as a difference.

@@ -2,14 +2,12 @@
 //! `reconcile export NAME...`.
 //!
 //! The whole job from files to report. Each module answers one question: [`cli`] what was asked for, [`document`] and
-//! [`mod@file`] what the files say, [`engine`], [`connect`] and [`recorded`] which engine it is about, [`progress`] and
+//! [`mod@file`] what the files say, [`examples::engine`] and [`recorded`] which engine it is about, [`progress`] and
 //! [`interrupt`] what happens meanwhile, [`mod@export`] what a file would say, [`output`] what is printed. What to do is
 //! the library's to decide.
 
 mod cli;
-mod connect;
 mod document;
-mod engine;
 mod export;
 mod file;
 mod interrupt;
@@ -17,20 +15,25 @@ mod output;
 mod progress;
 mod recorded;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use clap::error::ErrorKind as UsageErrorKind;
+use examples::console;
+use examples::engine::{self, Choice, Engine, Surroundings};
+use examples::images::Login;
+use futures_util::future::join_all;
 use kolla_container_core::dialect::kolla::Host;
+use kolla_container_core::images::{ImageRequest, PullPolicy};
 use kolla_container_core::{
     ContainerName, ContainerSpec, Error, ErrorKind, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor,
 };
 use kolla_container_docker::Address;
 use kolla_container_systemd::{Config, Scope, Systemd};
 
-use crate::cli::{Cli, Command, Engine, Export, Job, Recorded, State, Supervision, Wanted};
-use crate::engine::{Choice, Surroundings};
+use crate::cli::{Cli, Command, Export, Job, Pulling, Recorded, State, Supervision, Wanted};
 use crate::file::Containers;
 use crate::interrupt::Interrupts;
 use crate::output::Failure;
@@ -60,7 +63,7 @@ async fn main() -> ExitCode {
     };
     let Some(failure) = failure else { return ExitCode::SUCCESS };
     if !json || failure.print_json().is_err() {
-        output::say(&failure.to_string());
+        console::say(&failure.to_string());
     }
     ExitCode::from(FAILED)
 }
@@ -85,11 +88,45 @@ async fn reconcile(job: &Job, command: &Command) -> Result<ExitCode, Failure> {
         supervisor(job.supervision(), job.common().host.as_ref(), &runtime).await.map_err(Failure::Because)?;
     let reconciler = reconciler(job, runtime).with_stop_signal(stop.clone());
     let reconciler = supervisor.into_iter().fold(reconciler, Reconciler::with_supervisor);
+    let reconciler = match job {
+        Job::Apply { pulling, .. } => pull(pulling, &containers, reconciler).await?,
+        Job::Plan { .. } | Job::Remove { .. } => reconciler,
+    };
     let plan = reconciler.plan(&goals).await.map_err(|error| failure(error, &containers))?;
     match job {
         Job::Plan { common, .. } => show(&plan, common.json, &reconciler),
         Job::Apply { .. } | Job::Remove { .. } => apply(&plan, job, reconciler, &stop).await,
     }
+}
+
+/// Sees to it that the images are there that the policy wants to be there before the plan; the rest is a part of it.
+async fn pull(pulling: &Pulling, containers: &Containers, reconciler: Reconciler) -> Result<Reconciler, Failure> {
+    let login = Login { authfile: pulling.authfile.clone(), ..Login::default() };
+    let images = login.manager(reconciler.runtime()).map_err(Failure::Because)?;
+    if pulling.pull != PullPolicy::Missing {
+        let wanted: BTreeSet<_> = containers.specs.values().map(|spec| (&spec.image, &spec.platform)).collect();
+        let pulls = wanted.into_iter().filter_map(|(image, platform)| {
+            let request = ImageRequest::new(image.clone()?).with_policy(pulling.pull).with_platform(platform.clone());
+            let images = &images;
+            Some(async move { (request.image.familiar(), images.ensure(&request).await) })
+        });
+        let mut failures = Vec::new();
+        for (image, outcome) in join_all(pulls).await {
+            match outcome {
+                Ok(ensured) if ensured.changed => console::say(&format!("pulled {image}")),
+                Ok(_) => {}
+                Err(error) => failures.push(Error::from(error)),
+            }
+        }
+        let mut failures = failures.into_iter();
+        if let Some(first) = failures.next() {
+            for error in failures {
+                console::say(&format!("error: {}", error.report()));
+            }
+            return Err(Failure::Because(first));
+        }
+    }
+    Ok(reconciler.with_images(images))
 }
 
 /// A spec that the engine cannot do is a mistake in a file.
@@ -159,7 +196,7 @@ fn words(command: &Command) -> Result<Words, Error> {
 
 fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
     for warning in warnings {
-        output::say(&format!("warning: {warning}"));
+        console::say(&format!("warning: {warning}"));
     }
 }
 
@@ -173,7 +210,7 @@ async fn export(names: &[ContainerName], json: bool, reconciler: &Reconciler) ->
     output::file(&file, json)?;
     warn(&file.warnings());
     for error in &errors {
-        output::say(&format!("error: {}", error.report()));
+        console::say(&format!("error: {}", error.report()));
     }
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

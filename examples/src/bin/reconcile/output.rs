@@ -1,8 +1,9 @@
 //! What the program prints: texts for people, or one JSON document for programs.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 
+use examples::console;
 use kolla_container_core::state::{EngineFacts, EngineKind};
 use kolla_container_core::{Error, ErrorKind, Plan, Report};
 use serde::Serialize;
@@ -137,28 +138,18 @@ pub(crate) fn report(report: &Report, engine: &EngineFacts, command: &str, json:
 
 /// Prints a file, which is the document itself: nothing is around it.
 pub(crate) fn file(file: &export::File, json: bool) -> Result<(), Failure> {
-    if json { print_json(file) } else { write(&file.to_yaml().map_err(Failure::Because)?) }
+    if json {
+        print_json(file)
+    } else {
+        console::write(&file.to_yaml().map_err(Failure::Because)?).map_err(Failure::Output)
+    }
 }
 
 /// Prints to the standard output, with one end of line at its end.
 pub(crate) fn print(text: impl fmt::Display) -> Result<(), Failure> {
-    write(&format!("{}\n", text.to_string().trim_end()))
-}
-
-/// Nobody has to read to its end (`| head`).
-fn write(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    console::print(text).map_err(Failure::Output)
 }
 
 fn print_json(document: &impl Serialize) -> Result<(), Failure> {
-    print(serde_json::to_string_pretty(document).map_err(|error| Failure::Output(error.into()))?)
-}
-
-/// Says something on the standard error, where there is one.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    console::print_json(document).map_err(Failure::Output)
 }

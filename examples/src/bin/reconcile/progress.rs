@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kolla_container_core::apply::{ContainerReport, Event, Listener};
 use kolla_container_core::{ContainerName, Plan};
 
-use crate::output;
+use examples::console;
 
 /// Shows how far an apply is.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Progress {
     pub(crate) fn say(&self, line: &str) {
         match self {
             Self::Bars(bars) => bars.say(line),
-            Self::Lines(_) => output::say(line),
+            Self::Lines(_) => console::say(line),
         }
     }
 
@@ -80,7 +80,7 @@ impl Bars {
 
     fn say(&self, line: &str) {
         if self.all.println(line).is_err() {
-            output::say(line);
+            console::say(line);
         }
     }
 
@@ -146,7 +146,7 @@ impl Lines {
             && is_counted(report)
         {
             let done = self.done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-            output::say(&format!("[{done}/{}] {}", self.total, line(report)));
+            console::say(&format!("[{done}/{}] {}", self.total, line(report)));
         }
     }
 }

@@ -11,11 +11,11 @@ use kolla_container_core::{Error, ErrorKind, Runtime};
 use kolla_container_docker::{self as docker, Docker};
 use kolla_container_podman::{self as podman, Podman};
 
-use crate::engine::{By, Choice};
+use super::{By, Choice};
 
 impl Choice {
     /// The engine, once it has answered.
-    pub(crate) async fn connect(self) -> Result<Arc<dyn Runtime>, Error> {
+    pub async fn connect(self) -> Result<Arc<dyn Runtime>, Error> {
         let engine = match self {
             Self::Memory { .. } => return Ok(Arc::new(MemoryEngine::new())),
             Self::Docker { connection, by } => docker(&connection, by).await?,

@@ -1,5 +1,7 @@
 //! Which engine: what is configured, else the first socket that is there. Choosing asks nobody; connecting does.
 
+mod connect;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,25 +10,47 @@ use kolla_container_core::{Error, ErrorKind};
 use kolla_container_docker::{self as docker, Address};
 use kolla_container_podman as podman;
 
-use crate::cli::Engine;
+use clap::ValueEnum;
+
+/// Which engine, as an option says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// What is configured, else the first socket that is there.
+    Auto,
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// An engine in memory, which begins empty and ends with the program.
+    Memory,
+}
 
 /// The engine to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub enum Choice {
     /// Docker.
     Docker {
+        /// How it is reached.
         connection: docker::Connection,
         /// Who says so.
         by: By,
     },
     /// Podman.
     Podman {
+        /// How it is reached.
         connection: podman::Connection,
         /// Who says so.
         by: By,
     },
     /// Docker or Podman: whichever answers at one address.
-    Either { docker: docker::Connection, podman: podman::Connection, by: By },
+    Either {
+        /// How it is reached if it is Docker.
+        docker: docker::Connection,
+        /// How it is reached if it is Podman.
+        podman: podman::Connection,
+        /// Who says so.
+        by: By,
+    },
     /// The engine in memory.
     Memory {
         /// What the user should know.
@@ -36,7 +60,7 @@ pub(crate) enum Choice {
 
 /// Who says where an engine listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub enum By {
     /// An option, a variable or a file.
     Named(&'static str),
     /// Nobody: its socket is there.
@@ -59,7 +83,7 @@ impl fmt::Display for By {
 
 /// What the machine and the user say about engines.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub struct Surroundings {
     /// `--host`.
     host: Option<Address>,
     /// What docker's own command would talk to.
@@ -78,7 +102,7 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// Those of this process.
-    pub(crate) fn of_process(host: Option<Address>) -> Self {
+    pub fn of_process(host: Option<Address>) -> Self {
         let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let docker = docker::Connection::from_env();
         let is_default = docker.as_ref().is_ok_and(|connection| *connection == docker::Connection::local());
@@ -114,12 +138,7 @@ impl Surroundings {
     }
 
     /// The engine to use. Without one, `may_pretend` says whether one in memory will do.
-    pub(crate) fn select(
-        &self,
-        wanted: Engine,
-        may_pretend: bool,
-        is_there: impl Fn(&Path) -> bool,
-    ) -> Result<Choice, Error> {
+    pub fn select(&self, wanted: Engine, may_pretend: bool, is_there: impl Fn(&Path) -> bool) -> Result<Choice, Error> {
         match wanted {
             Engine::Memory if self.host.is_some() => Err(Error::new(ErrorKind::Rejected, "use engine", "memory")
                 .because("it is in this program and listens nowhere: leave --host out")),
@@ -213,13 +232,13 @@ fn podman_at(address: &Address) -> Result<podman::Connection, Error> {
 }
 
 /// Whether something is at `path`; what cannot be looked at is there, and connecting will say why not.
-pub(crate) fn is_there(path: &Path) -> bool {
+pub fn is_there(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
 /// The variable by which the engine's own command finds it, where that is not the default: `host`, else what the
 /// environment says.
-pub(crate) fn address(host: Option<&Address>, engine: EngineKind) -> Option<(String, String)> {
+pub fn address(host: Option<&Address>, engine: EngineKind) -> Option<(String, String)> {
     let (variable, defaults) = match engine {
         EngineKind::Docker => ("DOCKER_HOST", ["unix:///var/run/docker.sock", "unix:///run/docker.sock"].as_slice()),
         EngineKind::Podman => ("CONTAINER_HOST", ["unix:///run/podman/podman.sock"].as_slice()),
