@@ -11,12 +11,14 @@ use crate::error::Failure;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Line {
-    status: String,
-    id: String,
+    status: Option<String>,
+    id: Option<String>,
     #[serde(rename = "progressDetail")]
-    detail: Detail,
-    error: String,
-    message: String,
+    detail: Option<Detail>,
+    error: Option<String>,
+    #[serde(rename = "errorDetail")]
+    failed: Option<Failed>,
+    message: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -24,6 +26,12 @@ struct Line {
 struct Detail {
     current: Option<i64>,
     total: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Failed {
+    message: Option<String>,
 }
 
 /// The progress in `bytes`; a pull that fails says so in a line of it.
@@ -53,18 +61,20 @@ fn read(line: &[u8]) -> Result<Option<PullProgress>, Failure> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let Line { status, id, detail, error, message } =
+    let Line { status, id, detail, error, failed, message } =
         serde_json::from_slice(line).map_err(|error| Failure::undecodable(&error))?;
     // An error that Podman would answer with a status comes as a line once an answer has begun.
-    if let Some(error) = [error, message].into_iter().find(|error| !error.is_empty()) {
+    let errors = [error, failed.and_then(|failed| failed.message), message];
+    if let Some(error) = errors.into_iter().flatten().find(|error| !error.is_empty()) {
         return Err(Failure::Said(error));
     }
     let count = |bytes: Option<i64>| bytes.and_then(|bytes| u64::try_from(bytes).ok());
+    let Detail { current, total } = detail.unwrap_or_default();
     let progress = PullProgress {
-        layer: Some(id).filter(|id| !id.is_empty()),
-        status: status.trim().to_owned(),
-        current: count(detail.current),
-        total: count(detail.total),
+        layer: id.filter(|id| !id.is_empty()),
+        status: status.unwrap_or_default().trim().to_owned(),
+        current: count(current),
+        total: count(total),
     };
     Ok((!progress.status.is_empty()).then_some(progress))
 }

@@ -303,7 +303,7 @@ async fn a_pull_is_asked_for_where_its_bytes_are_told() {
     let since = asked("4.8.0").await;
 
     assert_eq!(before[0], "POST /v1.41/images/create?fromImage=node1%3A5000%2Fapp%3A1&platform=linux%2Farm64");
-    let libpod = "POST /images/pull?reference=node1%3A5000%2Fapp%3A1&compatMode=true&OS=linux&Arch=arm64&policy=newer";
+    let libpod = "POST /images/pull?reference=node1%3A5000%2Fapp%3A1&compatMode=true&OS=linux&Arch=arm64";
     assert_eq!(since[0], libpod);
     assert!(before[1].starts_with("x-registry-auth: ") && before[1] == since[1], "{before:?} {since:?}");
 }

@@ -82,6 +82,7 @@ impl Run<'_> {
 
     async fn pull(&self, image: &ImageRef, platform: Option<&Platform>) -> Result<()> {
         let wanted = ImageRequest::new(image.clone()).with_platform(platform.cloned());
+        let wanted = wanted.with_deadline(self.plan.deadlines.pull());
         let tell = TellPull { container: &self.plan.name, listener: self.means.listener };
         self.means.images.ensure_telling(&wanted, &tell).await.map(drop).map_err(Error::from)
     }

@@ -143,6 +143,10 @@ impl<'a> Run<'a> {
     }
 
     async fn act_in_time(&mut self, action: &Action) -> Result<()> {
+        if matches!(action, Action::PullImage { .. }) {
+            // Its deadline begins when it is its turn.
+            return self.act(action).await;
+        }
         let deadline = self.plan.deadline(action);
         let late = Error::new(ErrorKind::TimedOut, "change container", &self.plan.name).because(format!(
             "{} took longer than {}",

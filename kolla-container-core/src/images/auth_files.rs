@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use docker_credential::{CredentialRetrievalError as Failure, DockerCredential};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::keyring::{Keyring, host};
 use crate::error::{Error, ErrorKind, Result};
@@ -83,26 +85,29 @@ fn podmans(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
 #[async_trait]
 impl Keyring for AuthFiles {
     async fn credentials(&self, image: &ImageRef) -> Result<Vec<Credentials>> {
-        let (files, image) = (self.0.clone(), image.clone());
-        let subject = image.familiar();
-        let asked = move |kind| Error::new(kind, "find credentials for image", &subject);
-        let read = tokio::task::spawn_blocking({
-            let asked = asked.clone();
-            move || -> Result<Vec<Credentials>> {
-                let mut all = Vec::new();
-                for file in files {
-                    all.extend(
-                        in_file(&file, &image)
-                            .map_err(|(kind, why)| asked(kind).because(format!("{}: {why}", file.display())))?,
-                    );
+        let (files, wanted) = (self.0.clone(), image.clone());
+        let (tell, told) = oneshot::channel();
+        // In a thread of its own: a helper that hangs would keep a runtime from ending.
+        thread::spawn(move || {
+            let mut all = Ok(Vec::new());
+            for file in files {
+                let found = in_file(&file, &wanted).map_err(|(kind, why)| (kind, format!("{}: {why}", file.display())));
+                match (&mut all, found) {
+                    (Ok(all), Ok(found)) => all.extend(found),
+                    (_, Err(failure)) => all = Err(failure),
+                    (Err(_), _) => break,
                 }
-                Ok(all)
             }
+            // Whoever has asked may have had enough.
+            let _ = tell.send(all);
         });
-        match tokio::time::timeout(PATIENCE, read).await {
-            Ok(Ok(credentials)) => credentials,
-            Ok(Err(_)) => Err(asked(ErrorKind::EngineFailed).because("they could not be looked for")),
-            Err(_) => Err(asked(ErrorKind::TimedOut).because("a credential helper takes longer than 30 s")),
+        let failed = |(kind, why)| Error::new(kind, "find credentials for image", image.familiar()).because(why);
+        let late =
+            (ErrorKind::TimedOut, "not found within 30 s: a credential helper may be waiting for somebody".to_owned());
+        let ended = (ErrorKind::EngineFailed, "they could not be looked for".to_owned());
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(found) => found.unwrap_or(Err(ended)).map_err(failed),
+            Err(_) => Err(failed(late)),
         }
     }
 }
@@ -111,12 +116,21 @@ impl Keyring for AuthFiles {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Places {
-    auths: BTreeMap<String, Value>,
+    auths: Option<BTreeMap<String, Value>>,
     creds_store: Option<String>,
-    cred_helpers: BTreeMap<String, Value>,
+    cred_helpers: Option<BTreeMap<String, Value>>,
 }
 
-fn in_file(file: &Path, image: &ImageRef) -> Result<Vec<Credentials>, (ErrorKind, String)> {
+/// One place where credentials are, as a file that has nothing else.
+struct Place {
+    key: String,
+    file: Value,
+}
+
+/// A failure in words, and what it means.
+type Wrong = (ErrorKind, String);
+
+fn in_file(file: &Path, image: &ImageRef) -> Result<Vec<Credentials>, Wrong> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -125,14 +139,18 @@ fn in_file(file: &Path, image: &ImageRef) -> Result<Vec<Credentials>, (ErrorKind
         }
         Err(error) => return Err((ErrorKind::Rejected, error.to_string())),
     };
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
     // What is wrong may be a secret: only where is said.
     let places: Places = serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         (ErrorKind::Rejected, format!("it is not as `login` writes it, at line {line} column {column}"))
     })?;
     let mut all = Vec::new();
-    for key in keys(&places, image) {
-        match docker_credential::get_credential_from_reader(text.as_bytes(), &key) {
+    for Place { key, file } in places.of(image) {
+        // The key is looked up by itself: a reader of the whole file would find other entries for it.
+        match docker_credential::get_credential_from_reader(file.to_string().as_bytes(), &key) {
             Ok(DockerCredential::UsernamePassword(username, password)) => {
                 all.push(Credentials::password(username, password));
             }
@@ -146,26 +164,43 @@ fn in_file(file: &Path, image: &ImageRef) -> Result<Vec<Credentials>, (ErrorKind
     Ok(all)
 }
 
-/// Under which names there may be credentials for an image, the best first.
-fn keys(places: &Places, image: &ImageRef) -> Vec<String> {
-    let (Some(registry), Some(repository)) = (image.registry(), image.repository()) else { return Vec::new() };
-    let is_whole = |known: &&String| {
-        let bare = known.split_once("://").map_or(known.as_str(), |(_, rest)| rest);
-        let path = bare.split_once('/').map_or("", |(_, path)| path);
-        host(known) == registry && matches!(path.trim_end_matches('/'), "" | "v1" | "v2")
-    };
-    let mut keys: Vec<String> = places.cred_helpers.keys().filter(is_whole).cloned().collect();
-    // The repository, then each of the folders that it is in.
-    let whole = format!("{registry}/{repository}");
-    let ends = std::iter::once(whole.len()).chain(whole.rmatch_indices('/').map(|(end, _)| end));
-    let inside = ends.filter_map(|end| whole.get(..end)).filter(|inside| places.auths.contains_key(*inside));
-    keys.extend(inside.filter(|inside| inside.contains('/')).map(str::to_owned));
-    let whole = places.auths.keys().filter(is_whole).filter(|known| !places.cred_helpers.contains_key(*known));
-    keys.extend(whole.cloned());
-    if keys.is_empty() && places.creds_store.is_some() {
-        keys.push(if registry == "docker.io" { HUB.to_owned() } else { registry.to_owned() });
+impl Places {
+    /// Where there may be credentials for an image, the best first.
+    fn of(&self, image: &ImageRef) -> Vec<Place> {
+        let (Some(registry), Some(repository)) = (image.registry(), image.repository()) else { return Vec::new() };
+        let (no_auths, no_helpers) = (BTreeMap::new(), BTreeMap::new());
+        let auths = self.auths.as_ref().unwrap_or(&no_auths);
+        let helpers = self.cred_helpers.as_ref().unwrap_or(&no_helpers);
+        let is_whole = |known: &str| {
+            let bare = known.split_once("://").map_or(known, |(_, rest)| rest);
+            let path = bare.split_once('/').map_or("", |(_, path)| path);
+            host(known) == host(registry) && matches!(path.trim_end_matches('/'), "" | "v1" | "v2")
+        };
+        let mut places = Vec::new();
+        for (key, helper) in helpers.iter().filter(|(key, _)| is_whole(key)) {
+            places.push(Place { key: key.clone(), file: json!({"credHelpers": {key: helper}}) });
+        }
+        // The repository, then each of the folders that it is in, then the registry.
+        let whole = format!("{registry}/{repository}");
+        let ends = std::iter::once(whole.len()).chain(whole.rmatch_indices('/').map(|(end, _)| end));
+        let inside = ends.filter_map(|end| whole.get(..end)).filter(|inside| inside.contains('/'));
+        let entries = inside.filter_map(|inside| auths.get_key_value(inside));
+        for (key, entry) in entries.chain(auths.iter().filter(|(key, _)| is_whole(key))) {
+            // What is empty is not there.
+            let mut entry = entry.clone();
+            if let Some(fields) = entry.as_object_mut() {
+                fields.retain(|_, field| field.as_str() != Some(""));
+            }
+            if entry.as_object().is_some_and(|fields| !fields.is_empty()) {
+                places.push(Place { key: key.clone(), file: json!({"auths": {key: entry}}) });
+            }
+        }
+        if let (true, Some(store)) = (places.is_empty(), self.creds_store.as_ref().filter(|store| !store.is_empty())) {
+            let key = if host(registry) == "docker.io" { HUB } else { registry };
+            places.push(Place { key: key.to_owned(), file: json!({"credsStore": store}) });
+        }
+        places
     }
-    keys
 }
 
 /// Without what a helper printed.
@@ -229,8 +264,23 @@ mod tests {
             ("quay.io/teams/app", vec![who("quay")]),
             ("node1:5000/app", vec![Credentials::IdentityToken("t0ken".to_owned())]),
             ("node1:5001/app", vec![]),
+            ("registry-1.docker.io/library/nginx", vec![who("hub")]),
         ] {
             assert_eq!(found(&text, image).await.unwrap(), expected, "{image}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_empty_is_not_there() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("{}", vec![]),
+            (r#"{"auths": null, "credsStore": ""}"#, vec![]),
+            (r#"{"auths": {"quay.io": {}}}"#, vec![]),
+            (r#"{"auths": {"quay.io": {"auth": "", "username": "quay", "password": "s3cret"}}}"#, vec![who("quay")]),
+            (r#"{"auths": {"https://quay.io/team/": {"username": "team", "password": "s3cret"}}}"#, vec![]),
+        ] {
+            assert_eq!(found(text, "quay.io/app").await.unwrap(), expected, "{text}");
         }
     }
 

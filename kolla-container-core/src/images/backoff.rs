@@ -48,6 +48,7 @@ impl Default for BackoffLimits {
 #[derive(Clone, Debug)]
 pub struct Backoff<K = String, E = String> {
     limits: BackoffLimits,
+    seed: u64,
     entries: BTreeMap<K, Entry<E>>,
 }
 
@@ -73,7 +74,13 @@ pub struct Waiting<E = String> {
 impl<K: Clone + Ord + Hash, E: Clone> Backoff<K, E> {
     /// A table in which nobody has failed.
     pub fn new(limits: BackoffLimits) -> Self {
-        Self { limits, entries: BTreeMap::new() }
+        Self { limits, seed: 0, entries: BTreeMap::new() }
+    }
+
+    /// With another number for each program, so that their jitter is not the same. Default: 0.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// Takes note of a failure. A registry that says when to come back (`Retry-After`) is waited for, where that is longer.
@@ -85,9 +92,9 @@ impl<K: Clone + Ord + Hash, E: Clone> Backoff<K, E> {
             Some(entry) => (entry.delay.saturating_mul(2).min(max), entry.failures + 1),
             None => (initial.min(max), 1),
         };
-        let part = (delay / (100 * PARTS)).saturating_mul(u32::from(jitter) * parts(&key, failures));
+        let part = (delay / (100 * PARTS)).saturating_mul(u32::from(jitter) * parts(self.seed, &key, failures));
         let wait = delay.saturating_add(part).max(retry_after.unwrap_or_default());
-        let until = now.checked_add(wait).unwrap_or(now);
+        let until = now.checked_add(wait).or_else(|| now.checked_add(max)).unwrap_or(now);
         self.entries.insert(key, Entry { delay, failures, failed: now, until, error: error.into() });
     }
 
@@ -135,10 +142,10 @@ impl<K: Clone + Ord + Hash, E: Clone> Backoff<K, E> {
     }
 }
 
-/// Some of [`PARTS`], another number for each key and each failure, and the same each time.
-fn parts(key: &impl Hash, failures: u64) -> u32 {
+/// Some of [`PARTS`], another number for each seed, each key and each failure, and the same each time.
+fn parts(seed: u64, key: &impl Hash, failures: u64) -> u32 {
     let mut hasher = DefaultHasher::new();
-    (key, failures).hash(&mut hasher);
+    (seed, key, failures).hash(&mut hasher);
     u32::try_from(hasher.finish() % u64::from(PARTS)).unwrap_or_default()
 }
 
@@ -250,5 +257,12 @@ mod tests {
 
         assert!(delays.iter().all(|delay| (SECOND * 10..SECOND * 15).contains(delay)), "{delays:?}");
         assert!(delays.len() > 10, "{delays:?}");
+        // Another program waits for another time.
+        let mut other: Backoff = Backoff::new(BackoffLimits { jitter: 50, ..BackoffLimits::default() }).with_seed(7);
+        other.failed("0", now, "error", None);
+        assert_ne!(
+            other.waiting("0", now).map(|waiting| waiting.left),
+            backoff.waiting("0", now).map(|waiting| waiting.left)
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! Pulls that are under way: all who ask for the same one share it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, Shared, WeakShared, select};
@@ -22,14 +24,13 @@ pub(super) struct Key {
     pub(super) platform: Option<Platform>,
     /// Those that were stated: what a keyring answers is the same for the same image.
     pub(super) credentials: Vec<Credentials>,
-    pub(super) only_newer: bool,
 }
 
 /// What a pull brings: which image, and how.
 pub(super) type Outcome = Result<(ImageId, Pulled)>;
 
 /// Where a pull is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Others come first.
     #[default]
@@ -48,6 +49,13 @@ struct Entry {
     stage: watch::Receiver<Stage>,
 }
 
+impl Entry {
+    /// The pull, while it goes on.
+    fn under_way(&self) -> Option<Shared<BoxFuture<'static, Outcome>>> {
+        self.pull.upgrade().filter(|pull| pull.peek().is_none())
+    }
+}
+
 /// Somebody's share in a pull. It goes on as long as anybody has one.
 pub(super) struct Share {
     pull: Shared<BoxFuture<'static, Outcome>>,
@@ -55,50 +63,67 @@ pub(super) struct Share {
 }
 
 impl InFlight {
-    /// A share in the pull of that key: the one that is under way, or else the one that `begin` makes.
-    pub(super) fn join(
+    /// A share in the pull of that key: the one that is under way, or else the one that `begin` makes, where `refusal` has
+    /// nothing against it.
+    ///
+    /// A pull that fails is written down before it ends, so `refusal` knows of each that is not under way any more.
+    pub(super) fn join<R>(
         &self,
         key: &Key,
+        refusal: impl FnOnce() -> Option<R>,
         begin: impl FnOnce(watch::Sender<Stage>) -> BoxFuture<'static, Outcome>,
-    ) -> Share {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = entries.get(key).and_then(|entry| {
-            let pull = entry.pull.upgrade().filter(|pull| pull.peek().is_none())?;
-            Some(Share { pull, stage: entry.stage.clone() })
-        });
-        under_way.unwrap_or_else(|| {
-            entries.retain(|_, entry| entry.pull.upgrade().is_some_and(|pull| pull.peek().is_none()));
-            let (sender, stage) = watch::channel(Stage::Waiting);
-            let pull = begin(sender).shared();
-            if let Some(weak) = pull.downgrade() {
-                entries.insert(key.clone(), Entry { pull: weak, stage: stage.clone() });
-            }
-            Share { pull, stage }
-        })
+    ) -> std::result::Result<Share, R> {
+        let mut entries = self.entries();
+        if let Some((pull, entry)) = entries.get(key).and_then(|entry| Some((entry.under_way()?, entry))) {
+            return Ok(Share { pull, stage: entry.stage.clone() });
+        }
+        if let Some(refusal) = refusal() {
+            return Err(refusal);
+        }
+        let (sender, stage) = watch::channel(Stage::Waiting);
+        let pull = begin(sender).shared();
+        if let Some(weak) = pull.downgrade() {
+            entries.insert(key.clone(), Entry { pull: weak, stage: stage.clone() });
+        }
+        Ok(Share { pull, stage })
+    }
+
+    /// Forgets those that have ended.
+    pub(super) fn tidy(&self) {
+        self.entries().retain(|_, entry| entry.under_way().is_some());
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<Key, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Share {
     /// The end of the pull. Tells where it is, from now on until then.
     pub(super) async fn outcome(mut self, mut tell: impl FnMut(&Stage)) -> Outcome {
-        tell(&self.stage.borrow_and_update());
-        let outcome = loop {
-            let moved = {
-                let moved = std::pin::pin!(self.stage.changed());
-                match select(self.pull.clone(), moved).await {
-                    Either::Left((outcome, _)) => break outcome,
-                    Either::Right((moved, _)) => moved,
-                }
-            };
-            if moved.is_err() {
-                // The pull has ended, and is about to say how.
-                break self.pull.clone().await;
-            }
-            tell(&self.stage.borrow_and_update());
+        let mut told: Option<Stage> = None;
+        // Not while it is held back by nothing but that nobody has looked yet.
+        let mut outcome = match poll_fn(|cx| Poll::Ready(self.pull.poll_unpin(cx))).await {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => None,
         };
-        if self.stage.has_changed().unwrap_or(true) {
-            tell(&self.stage.borrow_and_update());
+        loop {
+            let now = self.stage.borrow_and_update().clone();
+            let is_news = told.as_ref() != Some(&now) && (outcome.is_none() || now != Stage::Waiting);
+            if is_news {
+                tell(&now);
+                told = Some(now);
+            }
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+            let moved = std::pin::pin!(self.stage.changed());
+            outcome = match select(&mut self.pull, moved).await {
+                Either::Left((done, _)) => Some(done),
+                Either::Right((Ok(()), _)) => None,
+                // The pull has ended, and is about to say how.
+                Either::Right((Err(_), pull)) => Some(pull.await),
+            };
         }
-        outcome
     }
 }

@@ -54,7 +54,7 @@ impl Known {
         self
     }
 
-    /// With credentials for all registries.
+    /// With credentials for all registries: whichever an image names gets to see them.
     #[must_use]
     pub fn with_any(mut self, credentials: Credentials) -> Self {
         self.0.push((None, credentials));
@@ -65,8 +65,8 @@ impl Known {
 #[async_trait]
 impl Keyring for Known {
     async fn credentials(&self, image: &ImageRef) -> Result<Vec<Credentials>> {
-        let is_for =
-            |registry: &Option<String>| registry.as_deref().is_none_or(|known| Some(known) == image.registry());
+        let wanted = image.registry().map(host);
+        let is_for = |registry: &Option<String>| registry.is_none() || *registry == wanted;
         Ok(self.0.iter().filter(|(registry, _)| is_for(registry)).map(|(_, credentials)| credentials.clone()).collect())
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn host(registry: &str) -> String {
     let bare = registry.split_once("://").map_or(registry, |(_, rest)| rest);
     let host = bare.split('/').next().unwrap_or_default();
     match host {
-        "index.docker.io" | "registry-1.docker.io" | "" => "docker.io".to_owned(),
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
         host => host.to_owned(),
     }
 }
@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(of("nginx").await, [who("hub"), who("any")]);
         assert_eq!(of("node1:5000/app").await, [who("node"), who("any")]);
         assert_eq!(of("node1:5001/app").await, [who("any")]);
+        assert_eq!(of("registry-1.docker.io/library/nginx").await, [who("hub"), who("any")]);
         assert_eq!(().credentials(&"nginx".parse().unwrap()).await.unwrap(), []);
     }
 }

@@ -28,7 +28,7 @@ pub enum PullPolicy {
     /// Not at all; one that is not there is an error: `never`.
     Never,
     /// When it is not there, or the registry has another one under that name: `newer`. What is there is kept when the
-    /// registry cannot be asked, as Podman does; a listener is told.
+    /// registry cannot be asked (it is down, busy or too slow); a listener is told.
     Newer,
     /// When it is not there, or was last pulled longer ago than this: `after 12h`. Engines do not know when that was, a
     /// manager of images does of its own pulls: one of which nobody knows is pulled.

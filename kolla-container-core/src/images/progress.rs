@@ -22,6 +22,8 @@ pub struct LayerProgress {
     pub total: Option<u64>,
     /// Whether all of it is here.
     pub is_here: bool,
+    /// How much of it is unpacked, where the engine tells.
+    unpacked: Option<u64>,
 }
 
 impl Progress {
@@ -52,12 +54,8 @@ impl Progress {
         if layer.is_here {
             layer.current = layer.total.unwrap_or(layer.current);
         }
-        // An extraction that goes on is no news by its words.
-        let extracted = told.current.filter(|_| told.status == "Extracting");
-        layer.status = match extracted {
-            Some(bytes) => format!("Extracting {bytes}"),
-            None => told.status.clone(),
-        };
+        layer.unpacked = told.current.filter(|_| told.status == "Extracting");
+        layer.status.clone_from(&told.status);
         before.as_ref() != Some(layer)
     }
 
@@ -81,9 +79,23 @@ impl Progress {
         self.layers.values().map(|layer| layer.current).fold(0, u64::saturating_add)
     }
 
-    /// Bytes of all layers whose size is known so far; it grows while the engine begins with further layers.
+    /// Bytes of all layers, as far as their sizes are known; it grows while the engine begins with further layers, and is
+    /// never below [`current`](Self::current).
     pub fn total(&self) -> u64 {
-        self.layers.values().filter_map(|layer| layer.total).fold(0, u64::saturating_add)
+        let size = |layer: &LayerProgress| layer.total.unwrap_or_default().max(layer.current);
+        self.layers.values().map(size).fold(0, u64::saturating_add)
+    }
+
+    /// Whether the engine has not begun with any of the layers that are not here: others are in its way.
+    pub(super) fn is_waiting(&self) -> bool {
+        let mut missing = self.layers.values().filter(|layer| !layer.is_here).peekable();
+        let is_waiting = |layer: &LayerProgress| matches!(layer.status.as_str(), "Waiting" | "Pulling fs layer");
+        missing.peek().is_some() && missing.all(is_waiting)
+    }
+
+    /// Whether all of it is here, so that nothing more will come; an engine may tell nothing while it unpacks.
+    pub(super) fn is_here(&self) -> bool {
+        !self.layers.is_empty() && self.layers.values().all(|layer| layer.is_here)
     }
 
     /// How many of the layers are here, of how many.
@@ -155,6 +167,29 @@ mod tests {
         assert!(progress.take(&told("b", "Extracting", Some((12, 100)))));
         assert!(progress.take(&told("", "Status: Downloaded newer image", None)));
         assert!(!progress.take(&told("", "Status: Downloaded newer image", None)));
+    }
+
+    #[test]
+    fn a_layer_of_unknown_size_is_as_large_as_what_has_come() {
+        let mut progress = Progress::default();
+        progress.take(&told("a", "Downloading", Some((70, 0))));
+        progress.take(&told("b", "Downloading", Some((10, 50))));
+
+        assert_eq!((progress.current(), progress.total()), (80, 120));
+    }
+
+    #[test]
+    fn who_waits_for_others_is_told_from_who_has_everything() {
+        let mut progress = Progress::default();
+        assert!(!progress.is_waiting() && !progress.is_here());
+        progress.take(&told("a", "Already exists", None));
+        progress.take(&told("b", "Pulling fs layer", None));
+        progress.take(&told("b", "Waiting", None));
+        assert!(progress.is_waiting() && !progress.is_here());
+        progress.take(&told("b", "Downloading", Some((1, 2))));
+        assert!(!progress.is_waiting());
+        progress.take(&told("b", "Download complete", None));
+        assert!(!progress.is_waiting() && progress.is_here());
     }
 
     #[test]

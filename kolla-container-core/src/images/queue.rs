@@ -5,6 +5,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+/// So far away that it never comes, and can still be counted.
+const FAR: Duration = Duration::from_hours(24 * 365 * 30);
+
 /// How many pulls there are at the same time; others wait in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concurrency {
@@ -91,14 +94,15 @@ impl Queue {
 impl Bucket {
     /// When the next may begin.
     fn next(&self, now: Instant) -> Option<Instant> {
-        let ahead = self.rate.every.saturating_mul(self.rate.burst.checked_sub(1)?);
+        let ahead = self.rate.every.min(FAR).saturating_mul(self.rate.burst.checked_sub(1)?);
         let earliest = self.until.and_then(|until| until.checked_sub(ahead));
         Some(earliest.map_or(now, |earliest| earliest.max(now)))
     }
 
     /// It begins.
     fn take(&mut self, at: Instant) {
-        self.until = Some(self.until.map_or(at, |until| until.max(at)) + self.rate.every);
+        let from = self.until.map_or(at, |until| until.max(at));
+        self.until = from.checked_add(self.rate.every).or_else(|| from.checked_add(FAR));
     }
 }
 
@@ -140,6 +144,14 @@ mod tests {
         }
 
         assert_eq!(begun.elapsed().as_millis(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_never_comes_lets_the_burst_through() {
+        let queue = Queue::new(Concurrency::Unlimited, Some(Rate { every: Duration::MAX, burst: 1 }));
+
+        assert!(queue.turn().await.is_ok());
+        assert!(tokio::time::timeout(Duration::from_hours(1000), queue.turn()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

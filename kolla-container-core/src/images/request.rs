@@ -21,12 +21,15 @@ pub struct ImageRequest {
     /// Who asks for it: one after the other is tried until the registry lets one in. Where there is none, the manager's
     /// [`Keyring`](super::Keyring) is asked.
     pub credentials: Vec<Credentials>,
+    /// How long its pull may take in all, not counting the time that it waits for others; as the manager has it unless
+    /// stated. A pull that is shared has the time of whoever began it.
+    pub deadline: Option<Duration>,
 }
 
 impl ImageRequest {
     /// An image that is pulled when it is missing.
     pub fn new(image: ImageRef) -> Self {
-        Self { image, policy: PullPolicy::Missing, platform: None, credentials: Vec::new() }
+        Self { image, policy: PullPolicy::Missing, platform: None, credentials: Vec::new(), deadline: None }
     }
 
     /// With another policy.
@@ -38,6 +41,12 @@ impl ImageRequest {
     /// For a platform.
     pub fn with_platform(mut self, platform: Option<Platform>) -> Self {
         self.platform = platform;
+        self
+    }
+
+    /// With another time that its pull may take.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

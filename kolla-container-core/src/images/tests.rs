@@ -22,7 +22,7 @@ struct Heard(Mutex<Vec<String>>);
 
 impl ImageListener for Heard {
     fn event(&self, event: &ImageEvent<'_>) {
-        if !matches!(event, ImageEvent::Progress { .. } | ImageEvent::Waiting { .. }) {
+        if !matches!(event, ImageEvent::Progress { .. }) {
             self.0.lock().unwrap().push(event.reason().to_owned());
         }
     }
@@ -180,7 +180,14 @@ async fn who_has_to_wait_is_told_for_how_long_and_what_went_wrong() {
     let said = second.to_string();
     assert!(said.starts_with("back-off pulling image registry.example/app:1 for another 6s: "), "{said}");
     assert!(said.contains("policy does not accept it"), "{said}");
-    assert_eq!(crate::Error::from(second).kind(), ErrorKind::Denied);
+    let error = crate::Error::from(second);
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(PullError::of(&error).map(PullError::failure), Some(PullFailure::Refused));
+    assert!(
+        error.report().contains("back-off for another 6s after a pull that failed: pull image"),
+        "{}",
+        error.report()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,7 +459,7 @@ async fn a_new_version_under_the_same_name_is_seen_by_those_policies_that_look()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_is_kept_where_nobody_can_say_whether_there_is_something_newer() {
+async fn what_is_there_is_kept_where_the_registry_cannot_be_asked() {
     let world = World::new(true, |images| images);
     world.engine.fail_pulls(&world.image, PullFailure::Unreachable);
 
@@ -461,6 +468,111 @@ async fn what_is_there_is_kept_where_nobody_can_say_whether_there_is_something_n
     // Also while it is too early to ask again.
     let (said, _, heard) = world.step(PullPolicy::Newer).await;
     assert_eq!((said.as_str(), heard), ("changed: false", vec!["BackOff".to_owned()]));
+
+    // What the registry says, or the engine, is not hidden.
+    for failure in [PullFailure::WrongCredentials, PullFailure::NoManifest, PullFailure::Refused, PullFailure::NoSpace]
+    {
+        let world = World::new(true, |images| images);
+        world.engine.fail_pulls(&world.image, failure);
+        let error = world.images.ensure(&world.wanted(PullPolicy::Newer)).await.unwrap_err();
+        assert_eq!(error.failure(), Some(failure));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_as_somebody_else_shares_nothing() {
+    let world = World::new(false, |images| images);
+    let (wrong, right) = (Credentials::password("kit", "wrong"), Credentials::password("kit", "right"));
+    world.engine.ask_for("registry.example", right.clone());
+    let as_one =
+        |who: &Credentials| world.images.clone().with_keyring(Arc::new(Known::default().with_any(who.clone())));
+    let (wrong, right) = (as_one(&wrong), as_one(&right));
+    let wanted = world.wanted(PullPolicy::Missing);
+
+    let refused = wrong.ensure(&wanted).await.unwrap_err();
+
+    assert_eq!(refused.failure(), Some(PullFailure::WrongCredentials));
+    assert!(right.ensure(&wanted).await.unwrap().changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn newer_shares_a_pull_with_always() {
+    let world = World::new(true, |images| images);
+    world.engine.slow_pulls(SECOND);
+    let (newer, always) = (world.wanted(PullPolicy::Newer), world.wanted(PullPolicy::Always));
+
+    join_all([world.images.ensure(&newer), world.images.ensure(&always)]).await;
+
+    assert_eq!(world.engine.writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_waits_is_told_so() {
+    let world = World::new(false, |images| images.with_concurrency(Concurrency::Serial));
+    world.engine.slow_pulls(SECOND);
+    let second = ImageRequest::new("registry.example/second:1".parse().unwrap());
+    let (first_heard, second_heard) = (Heard::default(), Heard::default());
+
+    let first = world.wanted(PullPolicy::Missing);
+    let first = world.images.ensure_telling(&first, &first_heard);
+    let (first, second) = futures_util::future::join(first, world.images.ensure_telling(&second, &second_heard)).await;
+
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(first_heard.0.into_inner().unwrap(), ["Pulling", "Pulled"]);
+    assert_eq!(second_heard.0.into_inner().unwrap(), ["Waiting", "Pulling", "Pulled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_pull_begins_with_its_turn_and_is_that_of_who_asks() {
+    let world = World::new(false, |images| images.with_concurrency(Concurrency::Serial).with_silence(Duration::MAX));
+    world.engine.slow_pulls(SECOND * 200);
+    let requests = (0..4).map(|number| ImageRequest::new(format!("registry.example/app:{number}").parse().unwrap()));
+    let requests: Vec<_> = requests.collect();
+
+    let all = join_all(requests.iter().map(|request| world.images.ensure(request))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+
+    world.engine.slow_pulls(SECOND * 600);
+    let wanted = ImageRequest::new("registry.example/slow:1".parse().unwrap());
+    let slow = world.images.ensure(&wanted).await.unwrap_err();
+    assert_eq!(slow.failure(), Some(PullFailure::TooSlow));
+    let images = world.images.clone().with_backoff(None);
+    assert!(images.ensure(&wanted.with_deadline(SECOND * 3600)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_that_panics_fails_its_pull_and_nothing_else() {
+    #[derive(Debug)]
+    struct Broken;
+
+    #[async_trait::async_trait]
+    impl Keyring for Broken {
+        async fn credentials(&self, image: &ImageRef) -> crate::Result<Vec<Credentials>> {
+            assert!(!image.familiar().contains("bad"));
+            Ok(Vec::new())
+        }
+    }
+
+    let world = World::new(false, |images| images.with_keyring(Arc::new(Broken)));
+    let bad = ImageRequest::new("registry.example/bad:1".parse().unwrap());
+    let good = world.wanted(PullPolicy::Missing);
+
+    let outcomes = join_all(vec![&bad, &bad, &good].into_iter().map(|wanted| world.images.ensure(wanted))).await;
+
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(world.images.ensure(&bad).await.unwrap_err().reason(), "ErrImagePull");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_does_not_answer_a_look_ends_the_asking() {
+    let engine = MemoryEngine::new();
+    let runtime = Layered::new(Arc::new(engine.clone()), Arc::new(Fault::hang_nth(1).on("image")));
+    let world = World::on(engine, Arc::new(runtime), "registry.example/app:1".parse().unwrap(), |images| images);
+
+    let error = world.images.ensure(&world.wanted(PullPolicy::Missing)).await.unwrap_err();
+
+    assert_eq!(error.reason(), "ImageInspectError");
+    assert_eq!(crate::Error::from(error).kind(), ErrorKind::TimedOut);
 }
 
 #[tokio::test(start_paused = true)]

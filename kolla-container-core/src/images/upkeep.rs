@@ -32,23 +32,45 @@ impl ImageManager {
     /// Takes a name from an image, and removes the image with its last name; by its id, the image with all of its names.
     /// Answers whether anything was there.
     ///
-    /// One that containers were made from is a [`Conflict`](ErrorKind::Conflict) that says which they are.
+    /// One that containers were made from is a [`Conflict`](ErrorKind::Conflict) that says which they are; then it has all
+    /// its names still.
     pub async fn remove(&self, image: &ImageRef) -> Result<bool> {
         let Some(there) = self.runtime.image(image).await? else { return Ok(false) };
-        let tags: Vec<&ImageRef> = there.names.iter().filter(|name| name.digest().is_none()).collect();
-        // An engine refuses an id with several names, and would have to be forced, which also takes it from containers.
-        let names = if image.is_id() && !tags.is_empty() { tags } else { vec![image] };
-        for name in names {
-            match self.runtime.remove_image(name).await {
-                Ok(()) => {}
+        if !image.is_id() {
+            return match self.runtime.remove_image(image).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
-                    let users = self.users(&there.id).await.unwrap_or_default();
-                    return Err(if users.is_empty() { error } else { in_use(image, &users) });
+                    Err(self.in_use(image, &there.id).await.unwrap_or(error))
                 }
-                Err(error) => return Err(error),
+                removed => removed.map(|()| true),
+            };
+        }
+        if let Some(in_use) = self.in_use(image, &there.id).await {
+            return Err(in_use);
+        }
+        // An engine refuses an id with several names, and would have to be forced, which also takes it from containers.
+        let (tags, digests): (Vec<_>, Vec<_>) = there.names.iter().partition(|name| name.digest().is_none());
+        let mut taken = Vec::new();
+        for name in tags.into_iter().chain(digests).chain([image]) {
+            match self.runtime.remove_image(name).await {
+                Ok(()) => taken.push(name),
+                Err(error) => {
+                    // Somebody has come to use it meanwhile.
+                    for name in taken.into_iter().filter(|name| name.digest().is_none()) {
+                        self.runtime.tag_image(&there.id, name).await?;
+                    }
+                    return Err(self.in_use(image, &there.id).await.unwrap_or(error));
+                }
             }
         }
         Ok(true)
+    }
+
+    /// That an image is in use, where it is.
+    async fn in_use(&self, image: &ImageRef, id: &ImageId) -> Option<Error> {
+        let users = self.users(id).await.ok().filter(|users| !users.is_empty())?;
+        let names: Vec<&str> = users.iter().map(ContainerName::as_str).collect();
+        let why = format!("it is in use by {}", names.join(", "));
+        Some(Error::new(ErrorKind::Conflict, "remove image", image.familiar()).because(why))
     }
 
     /// The containers that were made from an image, running or not.
@@ -82,10 +104,4 @@ impl ImageManager {
             None => loaded,
         }
     }
-}
-
-fn in_use(image: &ImageRef, users: &[ContainerName]) -> Error {
-    let names: Vec<&str> = users.iter().map(ContainerName::as_str).collect();
-    Error::new(ErrorKind::Conflict, "remove image", image.familiar())
-        .because(format!("it is in use by {}", names.join(", ")))
 }

@@ -75,9 +75,19 @@ impl From<EnsureError> for Error {
             EnsureError::NeverPull { ref image } => {
                 Self::new(ErrorKind::NotFound, "pull image", image.familiar()).because(error)
             }
-            EnsureError::BackOff { ref image, ref waiting } => {
-                Self::new(waiting.last_error.kind(), "pull image", image.familiar()).because(&error)
+            EnsureError::BackOff { image, waiting: Waiting { left, last_error } } => {
+                let why = TooEarly { left: left.into(), last_error };
+                Self::new(why.last_error.kind(), "pull image", image.familiar()).caused_by(why)
             }
         }
     }
+}
+
+/// Why nothing was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("back-off for another {left} after a pull that failed")]
+struct TooEarly {
+    left: TimeSpan,
+    #[source]
+    last_error: Error,
 }

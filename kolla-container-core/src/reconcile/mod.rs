@@ -79,6 +79,9 @@ impl Reconciler {
 
     /// With somebody who pulls images: as whom, how many at a time, and not too soon after a failure. It has to be one for
     /// the same engine. Default: one for each apply, which pulls three at a time and as nobody in particular.
+    ///
+    /// A plan pulls what is missing. To see what a registry has by now, [ensure](ImageManager::ensure) the images before, by
+    /// another policy.
     pub fn with_images(mut self, images: ImageManager) -> Self {
         self.images = Some(images);
         self

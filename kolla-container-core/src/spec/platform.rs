@@ -17,10 +17,9 @@ impl Platform {
         &self.0
     }
 
-    /// Whether an image for the other platform is one for this: a variant counts where both have one.
-    pub fn matches(&self, other: &Self) -> bool {
-        let parts = |platform: &Self| platform.0.split('/').map(str::to_owned).collect::<Vec<_>>();
-        parts(self).iter().zip(&parts(other)).all(|(this, other)| this == other)
+    /// Whether the other platform has the same operating system and architecture, whatever the variant is.
+    pub fn is_akin(&self, other: &Self) -> bool {
+        self.0.split('/').take(2).eq(other.0.split('/').take(2))
     }
 }
 

@@ -31,15 +31,15 @@ impl Podman {
     }
 
     /// Without its bytes nobody could tell a pull that goes on from one that does not. Before 4.8 only the API that is
-    /// Docker's tells them; it knows no policy, but what is the same is not sent again there either.
+    /// Docker's tells them.
+    ///
+    /// What is the same is not sent again in any case. The policy `newer` is not asked for: it takes every failure for "not
+    /// newer", wrong credentials too.
     fn pull_call(&self, pull: &ImageToPull) -> Call {
         let call = if self.facts.version >= TELLS_BYTES {
-            let mut call = Call::post("images").path("pull").query("reference", &pull.image).query("compatMode", true);
+            let call = Call::post("images").path("pull").query("reference", &pull.image).query("compatMode", true);
             let parts = pull.platform.iter().flat_map(|platform| platform.as_str().split('/'));
-            for (key, part) in ["OS", "Arch", "Variant"].into_iter().zip(parts) {
-                call = call.query(key, part);
-            }
-            if pull.only_newer { call.query("policy", "newer") } else { call }
+            ["OS", "Arch", "Variant"].into_iter().zip(parts).fold(call, |call, (key, part)| call.query(key, part))
         } else {
             let call = Call::of_docker("images/create").query("fromImage", &pull.image);
             match &pull.platform {

@@ -21,6 +21,7 @@ use crate::registry::{Registry, Rule};
 
 cases! { "pulling";
     a_new_version_under_the_same_tag_is_seen_by_those_policies_that_look;
+    what_is_there_is_kept_where_a_registry_cannot_say_whether_there_is_something_newer;
     a_running_container_differs_by_its_image_and_is_replaced;
     who_is_let_in_gets_the_image_over_tls;
     each_failure_has_its_own_name_and_leaves_what_runs_alone;
@@ -75,6 +76,36 @@ async fn a_new_version_under_the_same_tag_is_seen_by_those_policies_that_look(h:
     assert_eq!(labels.0.get("kit.mark").map(String::as_str), Some("three"));
 }
 
+async fn what_is_there_is_kept_where_a_registry_cannot_say_whether_there_is_something_newer(h: &Harness) {
+    let registry = Registry::of(h);
+    let image = registry.image(h, PLAYED, "app", "1");
+    registry.publish("app", "1", "one", 100);
+    let id = ensure(h, &image, PullPolicy::Missing).await.unwrap().id;
+    registry.publish("app", "1", "two", 100);
+    registry.way().rule(&registry.repository("app"), Rule::Refuse(503, vec![], "busy"));
+    let heard = Heard::default();
+
+    let newer = ImageRequest::new(image.clone()).with_policy(PullPolicy::Newer);
+    let kept = manager(h).ensure_telling(&newer, &heard).await.unwrap();
+
+    assert_eq!((kept.id, kept.changed, kept.pulled), (id, false, None));
+    assert_eq!(heard.0.into_inner().unwrap_or_else(PoisonError::into_inner), ["Pulling", "Failed"]);
+    registry.way().rule(&registry.repository("app"), Rule::Through);
+    assert!(manager(h).ensure(&newer).await.unwrap().changed);
+}
+
+/// What happens, in the words of the kubelet.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<&'static str>>);
+
+impl ImageListener for Heard {
+    fn event(&self, event: &ImageEvent<'_>) {
+        if !matches!(event, ImageEvent::Progress { .. }) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.reason());
+        }
+    }
+}
+
 async fn a_running_container_differs_by_its_image_and_is_replaced(h: &Harness) {
     let registry = Registry::of(h);
     let image = registry.image(h, PLAIN, "app", "1");
@@ -117,6 +148,15 @@ async fn who_is_let_in_gets_the_image_over_tls(h: &Harness) {
     assert!(stated.unwrap().changed);
     assert!(!known.unwrap().changed);
     assert!(!newer.unwrap().changed);
+
+    // What is newer is found also by who is not let in at first, and who never is hears of it.
+    registry.publish("app", "1", "two", 100);
+    let newer = ImageRequest::new(image.clone()).with_policy(PullPolicy::Newer);
+    let wrong = Credentials::password("kit", "wrong");
+    let refused = manager(h).ensure(&newer.clone().with_credentials([wrong.clone()])).await.unwrap_err();
+    assert_eq!(refused.failure(), Some(PullFailure::WrongCredentials));
+    let second = manager(h).ensure(&newer.with_credentials([wrong, Registry::credentials()])).await;
+    assert!(second.unwrap().changed);
 
     // The same for the plan of a container.
     h.runtime().remove_image(&image).await.unwrap();

@@ -139,26 +139,28 @@ impl Parameters {
         }
     }
 
-    /// Who pulls the image: `auth_username`, `auth_password` and `auth_email`; nobody in particular without a user. At which
-    /// registry is said by `auth_registry`; where it is not, at that of the image.
+    /// Who pulls the image, and at which registry: `auth_username`, `auth_password` and `auth_email`, at `auth_registry`, or at
+    /// that of the image where it is not given. `None` without a user, or where there is no registry.
     ///
     /// ```
     /// use kolla_container_core::dialect::kolla::Parameters;
     /// use kolla_container_core::images::Known;
     ///
-    /// let common = serde_json::json!({"auth_username": "kolla", "auth_password": "s3cret", "auth_registry": "quay.io"});
-    /// let parameters = Parameters::from_value(Some(&common), serde_json::json!({"name": "keystone"}))?;
+    /// let common = serde_json::json!({"auth_username": "kolla", "auth_password": "s3cret"});
+    /// let own = serde_json::json!({"name": "keystone", "image": "quay.io/openstack.kolla/keystone:2025.1"});
+    /// let parameters = Parameters::from_value(Some(&common), own)?;
     ///
-    /// let keyring = match (parameters.credentials(), &parameters.auth_registry) {
-    ///     (Some(credentials), Some(registry)) => Known::default().with(registry, credentials),
-    ///     (Some(credentials), None) => Known::default().with_any(credentials),
-    ///     (None, _) => Known::default(),
-    /// };
+    /// let (registry, credentials) = parameters.credentials().expect("there is a user, and an image");
+    /// let keyring = Known::default().with(&registry, credentials);
+    /// assert_eq!(registry, "quay.io");
     /// # Ok::<(), kolla_container_core::Violations>(())
     /// ```
-    pub fn credentials(&self) -> Option<Credentials> {
+    pub fn credentials(&self) -> Option<(String, Credentials)> {
+        let of_image = || self.image.as_ref().and_then(ImageRef::registry).map(str::to_owned);
+        let registry = self.auth_registry.clone().filter(|registry| !registry.is_empty()).or_else(of_image)?;
         let password = self.auth_password.as_ref().map(Password::expose).unwrap_or_default().to_owned();
-        Some(Credentials::Password { username: self.auth_username.clone()?, password, email: self.auth_email.clone() })
+        let username = self.auth_username.clone()?;
+        Some((registry, Credentials::Password { username, password, email: self.auth_email.clone() }))
     }
 
     /// What can be read of the parameters, and what is wrong with the rest.

@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 /// What came of a collection.
 #[derive(Clone, Debug, Default)]
 pub struct Collected {
-    /// The images that are gone.
+    /// The images that were removed; one that was gone already is not among them.
     pub removed: Vec<Deletion>,
     /// Those that are not, each with the reason: in use meanwhile, for one.
     pub failed: Vec<(Deletion, Error)>,
@@ -79,7 +79,9 @@ impl ImageManager {
                 }
             };
             match outcome {
-                Ok(_) => {
+                // Somebody else was first.
+                Ok(false) => {}
+                Ok(true) => {
                     collected.freed = collected.freed.saturating_add(deletion.size);
                     collected.removed.push(deletion.clone());
                 }

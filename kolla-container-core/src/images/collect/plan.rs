@@ -15,7 +15,8 @@ pub struct CollectPolicy {
     pub high: u8,
     /// Down to where it is emptied then (`imageGCLowThresholdPercent`); not above `high`.
     pub low: u8,
-    /// How long an image stays at least after it came (`imageMinimumGCAge`).
+    /// How long an image stays at least after it came (`imageMinimumGCAge`); unlike with the kubelet, also after it was last
+    /// used.
     pub min_age: TimeSpan,
     /// How long one stays at most that nobody uses, however empty the disk is (`imageMaximumGCAge`); for ever unless stated.
     pub max_age: Option<TimeSpan>,
@@ -74,7 +75,7 @@ pub struct Disk {
 pub struct CollectPlan {
     /// The images.
     pub deletions: Vec<Deletion>,
-    /// How many bytes had to become free for the disk; 0 where it is not too full.
+    /// How many bytes had to become free for the disk, what goes for its age included; 0 where it is not too full.
     pub wanted: u64,
     /// How many of those become free, as far as the sizes tell.
     pub freed: u64,
@@ -134,10 +135,13 @@ impl CollectPolicy {
         for image in old {
             plan.delete(image, Reason::Unused(unused(image, inventory)));
         }
-        if let Some((wanted, full)) = inventory.disk.and_then(|disk| self.too_much(disk)) {
-            plan.wanted = wanted;
+        // What goes for its age may be enough.
+        let of_age = plan.freed;
+        let without = |disk: Disk| Disk { available: disk.available.saturating_add(of_age).min(disk.capacity), ..disk };
+        if let Some((wanted, full)) = inventory.disk.map(without).and_then(|disk| self.too_much(disk)) {
+            plan.wanted = of_age.saturating_add(wanted);
             for image in rest {
-                if plan.freed >= wanted {
+                if plan.freed >= plan.wanted {
                     break;
                 }
                 plan.delete(image, Reason::Disk { full, low: self.low });
@@ -180,16 +184,17 @@ impl CollectPolicy {
         self.max_age.is_some_and(|max_age| unused(image, inventory) > max_age)
     }
 
-    /// How many bytes are too much, and how full the disk is; nothing where it is not too full, or has no size.
+    /// How many bytes are too much, and how full the disk is, rounded up; nothing where it is not too full, or has no size.
     fn too_much(&self, disk: Disk) -> Option<(u64, u8)> {
-        let share = |bytes: u64| u128::from(bytes) * 100;
-        let used = disk.capacity.saturating_sub(disk.available);
-        let full = u8::try_from(share(used).checked_div(u128::from(disk.capacity))?).unwrap_or(100);
-        if share(used) < u128::from(disk.capacity) * u128::from(self.high) {
+        let capacity = u128::from(disk.capacity);
+        let free = (u128::from(disk.available.min(disk.capacity)) * 100).checked_div(capacity)?;
+        let full = 100 - u8::try_from(free).unwrap_or(100);
+        if full < self.high {
             return None;
         }
-        let allowed = u128::from(disk.capacity) * u128::from(self.low.min(self.high)) / 100;
-        Some((used.saturating_sub(u64::try_from(allowed).unwrap_or(u64::MAX)), full))
+        let kept_free = capacity * u128::from(100 - self.low.min(self.high).min(100)) / 100;
+        let wanted = kept_free.saturating_sub(u128::from(disk.available));
+        Some((u64::try_from(wanted).unwrap_or(u64::MAX), full))
     }
 }
 

@@ -19,8 +19,8 @@ pub struct ImageToPull {
     pub platform: Option<Platform>,
     /// Who asks for it at the registry; nobody in particular unless stated.
     pub credentials: Option<Credentials>,
-    /// Whether it is left alone where the engine has what the registry has. Docker is asked to compare the digests, Podman
-    /// does so by its pull policy `newer`.
+    /// Whether it is left alone where the engine has what the registry has. Docker is asked for both digests first; Podman
+    /// finds out while it pulls, and fetches nothing then.
     pub only_newer: bool,
 }
 
@@ -122,10 +122,12 @@ pub enum PullFailure {
 impl PullFailure {
     /// Whether another try may go better without anybody doing anything.
     pub fn is_transient(self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited | Self::Unreachable | Self::RegistryFailed | Self::Stalled | Self::TooSlow | Self::Other
-        )
+        self.is_about_the_registry() || self == Self::Other
+    }
+
+    /// Whether the registry could not be asked, or not to the end: nobody knows what it has.
+    pub fn is_about_the_registry(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unreachable | Self::RegistryFailed | Self::Stalled | Self::TooSlow)
     }
 
     /// Whether other credentials might help.
@@ -199,8 +201,9 @@ pub struct PullError {
 impl PullError {
     /// A pull for which the engine says this. Secrets are taken out of its words.
     fn new(pull: &ImageToPull, said: &str) -> Self {
-        let failure = words::meaning(said, pull.credentials.is_some());
-        Self { retry_after: words::retry_after(said), said: redact(said.trim()), ..Self::known(pull, failure) }
+        let failure = words::meaning(said, pull);
+        let said = redact(&words::without_identity(said.trim(), pull.credentials.as_ref()));
+        Self { retry_after: words::retry_after(&said), said, ..Self::known(pull, failure) }
     }
 
     /// One that failed for this reason, of which the engine says nothing.
@@ -225,7 +228,14 @@ impl PullError {
 
     /// The reason why a pull failed, where the engine said one, or it is known otherwise.
     pub fn of(error: &Error) -> Option<&Self> {
-        std::error::Error::source(error)?.downcast_ref()
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
     }
 
     /// What it means.
@@ -233,7 +243,7 @@ impl PullError {
         self.failure
     }
 
-    /// When the registry wants to be asked again, where the engine tells.
+    /// When the registry wants to be asked again, where the engine tells: an hour at most.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
