@@ -80,6 +80,12 @@ impl Failure {
         matches!(self, Self::Answered { .. }) && self.kind() == ErrorKind::NotFound
     }
 
+    /// Whether a container could not be killed because it has just ended by itself, as one in a crash loop does.
+    pub(crate) fn is_ended_meanwhile(&self) -> bool {
+        matches!(self, Self::Answered { message, .. } | Self::Said(message)
+            if message.contains("could not be stopped") && message.contains("state improper"))
+    }
+
     /// Whether somebody else has just made a volume that Podman was about to make for a container.
     pub(crate) fn is_volume_of_another(&self) -> bool {
         matches!(self, Self::Answered { message, .. }

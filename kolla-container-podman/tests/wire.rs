@@ -325,6 +325,28 @@ async fn a_pull_that_is_lost_or_never_begins_is_no_image_that_is_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_that_ends_while_it_is_removed_is_removed_at_the_next_try() {
+    let message = "cannot remove container ab as it could not be stopped: sending SIGKILL to container ab: \
+                   container state improper: stopped";
+    let crashes = |times: usize| {
+        let removals = Mutex::new(0);
+        Engine::new(move |line| {
+            if !line.starts_with("DELETE") {
+                return Answer::json(&container("web", "exited"));
+            }
+            let mut removals = removals.lock().unwrap();
+            *removals += 1;
+            if *removals <= times { Answer::said(500, message) } else { Answer::of(200, "[]") }
+        })
+    };
+
+    crashes(3).await.podman.remove_container(&id()).await.unwrap();
+    let error = crashes(1000).await.podman.remove_container(&id()).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_runs_as_long_as_it_runs() {
     let engine = Engine::new(|line| match line {
         line if line.ends_with("/exec") => Answer::of(201, r#"{"Id": "e1"}"#),

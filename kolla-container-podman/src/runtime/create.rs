@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use kolla_container_core::spec::{Bind, HealthTest, Healthcheck, Mount, Mounts, Volume};
 use kolla_container_core::state::{ContainerState, Created, Status, Warning};
@@ -28,6 +29,12 @@ struct Answer {
     #[serde(default)]
     warnings: Option<Vec<String>>,
 }
+
+/// How often a removal is tried again that has met the end of its container.
+const TRIES: usize = 10;
+
+/// How long is waited before that.
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 impl Podman {
     pub(super) async fn create(&self, name: &ContainerName, spec: &ContainerSpec) -> Result<Created> {
@@ -96,17 +103,23 @@ impl Podman {
     /// Removes a container, with the anonymous volumes in it where they are in vain. Stopping is not waited for.
     pub(super) async fn remove(&self, id: &ContainerId, volumes: bool) -> Result<()> {
         let asked = Asked::new("remove container", id.short());
-        let call = Call::delete("containers").segment(id);
-        let call = call.query("force", true).query("timeout", 0).query("v", volumes).query("volumes", volumes);
-        let failure = match self.remove_one(call).await {
-            Ok(()) => return Ok(()),
-            Err(failure @ Failure::Lost { .. }) => return Err(asked.failed(&failure)),
-            Err(failure) => failure,
-        };
-        // Somebody else may be removing it; and where it is gone in the end, the error does not matter.
-        match self.gone(&asked, id, |status| *status == Status::Removing).await? {
-            None => Ok(()),
-            Some(_) => Err(asked.failed(&failure)),
+        let mut tries = 0..TRIES;
+        loop {
+            let call = Call::delete("containers").segment(id);
+            let call = call.query("force", true).query("timeout", 0).query("v", volumes).query("volumes", volumes);
+            let failure = match self.remove_one(call).await {
+                Ok(()) => return Ok(()),
+                Err(failure @ Failure::Lost { .. }) => return Err(asked.failed(&failure)),
+                Err(failure) => failure,
+            };
+            // Somebody else may be removing it; and where it is gone in the end, the error does not matter.
+            match self.gone(&asked, id, |status| *status == Status::Removing).await? {
+                None => return Ok(()),
+                Some(_) if failure.is_ended_meanwhile() && tries.next().is_some() => {
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
+                Some(_) => return Err(asked.failed(&failure)),
+            }
         }
     }
 
