@@ -10,7 +10,7 @@ use kolla_container_core::{Error, ErrorKind};
 use kolla_container_docker::{self as docker, Address};
 use kolla_container_podman as podman;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 /// Which engine, as an option says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,18 @@ pub enum Engine {
     Podman,
     /// An engine in memory, which begins empty and ends with the program.
     Memory,
+}
+
+/// Which engine, as options say it.
+#[derive(Clone, Debug, Args)]
+pub struct At {
+    /// Which engine.
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub engine: Engine,
+
+    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT, and Docker at ssh://USER@HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub host: Option<Address>,
 }
 
 /// The engine to use.

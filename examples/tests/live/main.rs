@@ -8,6 +8,7 @@
     reason = "these are tests: what is not as it should be fails them"
 )]
 
+mod ansible;
 mod between;
 mod engines;
 mod kill;
@@ -100,6 +101,9 @@ fn with_systemd() -> Vec<Case> {
         supervised:
             five_services_are_kept_under_units_from_the_first_run_to_the_last
             a_supervised_replacement_killed_at_any_write_is_made_good;
+        ansible:
+            a_service_is_deployed_reconfigured_stopped_and_destroyed
+            a_bootstrap_tells_how_it_ended_and_volumes_and_images_are_dealt_with;
     }
 }
 

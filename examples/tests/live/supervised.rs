@@ -23,7 +23,7 @@ const WRITES: usize = 4;
 
 const SERVICES: [&str; 5] = ["fluentd", "cron", "memcached", "nova_api", "keystone"];
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     PathBuf::from(std::env::var_os(MACHINE).unwrap())
 }
 
@@ -31,7 +31,7 @@ fn prefix(runtime: &Arc<dyn Runtime>) -> String {
     format!("program-{}", runtime.engine().kind)
 }
 
-fn bus() -> String {
+pub(crate) fn bus() -> String {
     format!("unix:path={}", folder().join("bus/system_bus_socket").display())
 }
 
@@ -50,7 +50,7 @@ fn unit_name(h: &Harness, name: &ContainerName) -> String {
     format!("{}-{name}-container.service", prefix(h.runtime()))
 }
 
-fn socket(h: &Harness) -> PathBuf {
+pub(crate) fn socket(h: &Harness) -> PathBuf {
     folder().join(format!("{}.sock", h.runtime().engine().kind))
 }
 

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Parser};
-use examples::engine::Engine;
+use examples::engine::At;
 use examples::images::Login;
 use kolla_container_core::images::{Concurrency, ImageManager, PullPolicy, Rate};
 use kolla_container_core::spec::Platform;
 use kolla_container_core::{ImageRef, TimeSpan};
-use kolla_container_docker::Address;
 
 const NOTES: &str = "\
 Policies:
@@ -47,13 +46,8 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) login: Login,
 
-    /// Which engine.
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
-    pub(crate) engine: Engine,
-
-    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT, and Docker at ssh://USER@HOST:PORT.
-    #[arg(long, value_name = "URL")]
-    pub(crate) host: Option<Address>,
+    #[command(flatten)]
+    pub(crate) at: At,
 
     /// Print one JSON document to the standard output instead of text.
     #[arg(long)]

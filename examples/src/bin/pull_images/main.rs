@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> Result<Summary, Error> {
-    let choice = Surroundings::of_process(cli.host.clone()).select(cli.engine, false, engine::is_there)?;
+    let choice = Surroundings::of_process(cli.at.host.clone()).select(cli.at.engine, false, engine::is_there)?;
     let runtime = choice.connect().await?;
     let progress: Arc<dyn ImageListener> = Arc::new(Progress::of(&cli.images));
     let images = cli.limit(cli.login.manager(&runtime)?).with_listener(Arc::clone(&progress));

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use examples::engine::Engine;
+use examples::engine::At;
 use kolla_container_core::ContainerName;
 use kolla_container_core::diff::Comparison;
 use kolla_container_core::images::PullPolicy;
-use kolla_container_docker::Address;
 
 const FILES: &str = "\
 Files:
@@ -214,13 +213,8 @@ pub(crate) struct Described {
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Which engine.
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
-    pub(crate) engine: Engine,
-
-    /// Where the engine listens: unix:///PATH or tcp://HOST:PORT, and Docker at ssh://USER@HOST:PORT.
-    #[arg(long, value_name = "URL")]
-    pub(crate) host: Option<Address>,
+    #[command(flatten)]
+    pub(crate) at: At,
 
     /// Print one JSON document to the standard output instead of text, also for errors.
     #[arg(long)]

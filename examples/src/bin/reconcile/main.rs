@@ -85,7 +85,7 @@ async fn reconcile(job: &Job, command: &Command) -> Result<ExitCode, Failure> {
     let stop = StopSignal::new();
     let runtime = runtime(command).await?;
     let supervisor =
-        supervisor(job.supervision(), job.common().host.as_ref(), &runtime).await.map_err(Failure::Because)?;
+        supervisor(job.supervision(), job.common().at.host.as_ref(), &runtime).await.map_err(Failure::Because)?;
     let reconciler = reconciler(job, runtime).with_stop_signal(stop.clone());
     let reconciler = supervisor.into_iter().fold(reconciler, Reconciler::with_supervisor);
     let reconciler = match job {
@@ -145,9 +145,9 @@ async fn runtime(command: &Command) -> Result<Arc<dyn Runtime>, Failure> {
         warn(&recording.warnings);
         return Ok(Arc::new(recording.snapshot));
     }
-    let surroundings = Surroundings::of_process(common.host.clone());
+    let surroundings = Surroundings::of_process(common.at.host.clone());
     let may_pretend = matches!(command, Command::Job(Job::Plan { .. }));
-    let choice = surroundings.select(common.engine, may_pretend, engine::is_there).map_err(Failure::Because)?;
+    let choice = surroundings.select(common.at.engine, may_pretend, engine::is_there).map_err(Failure::Because)?;
     if let Choice::Memory { warning } = &choice {
         warn(warning);
     }
@@ -186,7 +186,7 @@ fn words(command: &Command) -> Result<Words, Error> {
     {
         return refused("the units are not in it: leave --supervisor out");
     }
-    match command.common().engine {
+    match command.common().at.engine {
         Engine::Auto => refused("say whose answers are recorded: `--engine docker` or `--engine podman`"),
         Engine::Memory => refused("the engine in memory has no recordings"),
         Engine::Docker => Ok(Words::docker()),
