@@ -64,6 +64,16 @@ impl ByteSize {
         format!("{count} {}", unit.human)
     }
 
+    /// A text for what nobody compares, such as a download: `5.4 MiB`, rounded to a tenth of its unit.
+    pub fn rounded(&self) -> String {
+        let unit = BYTE_UNITS.iter().find(|unit| self.0 >= unit.bytes).unwrap_or(&BYTE);
+        let tenths = (u128::from(self.0) * 10 + u128::from(unit.bytes / 2)) / u128::from(unit.bytes);
+        match (tenths / 10, tenths % 10) {
+            (count, 0) => format!("{count} {}", unit.human),
+            (count, tenth) => format!("{count}.{tenth} {}", unit.human),
+        }
+    }
+
     fn in_largest_unit(self) -> (u64, &'static ByteUnit) {
         BYTE_UNITS
             .iter()
@@ -653,6 +663,21 @@ mod tests {
         for (size, text, human) in cases {
             assert_eq!((size.to_string().as_str(), size.human().as_str()), (text, human));
             assert_eq!(format!("{size:?}"), text);
+        }
+    }
+
+    #[test]
+    fn a_size_that_nobody_compares_is_rounded() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (5_687_758, "5.4 MiB"),
+            (4 << 20, "4 MiB"),
+            (u64::MAX, "16384 PiB"),
+        ] {
+            assert_eq!(ByteSize::from_bytes(bytes).rounded(), text);
         }
     }
 

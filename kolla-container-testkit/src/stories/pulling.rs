@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream;
 use kolla_container_core::images::{
-    Concurrency, EnsureError, Ensured, ImageEvent, ImageListener, ImageManager, ImageRequest, Known, PullPolicy,
+    CollectPolicy, Concurrency, EnsureError, Ensured, ImageEvent, ImageListener, ImageManager, ImageRequest, Known,
+    PullPolicy, Usage,
 };
 use kolla_container_core::state::{Credentials, PullError, PullFailure};
-use kolla_container_core::{ErrorKind, Goal, Goals, ImageRef, Reconciler};
+use kolla_container_core::{ErrorKind, Goal, Goals, ImageRef, Reconciler, Timestamp};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -33,6 +34,7 @@ cases! { "pulling";
     progress_tells_the_bytes_of_each_layer;
     an_image_that_is_in_use_says_by_whom;
     an_archive_brings_its_images;
+    images_that_nobody_uses_are_collected_and_those_in_use_stay;
 }
 
 const PLAIN: &str = "localhost:5000";
@@ -427,6 +429,46 @@ async fn an_image_that_is_in_use_says_by_whom(h: &Harness) {
     images.tag(&other, &image).await.unwrap();
     assert!(images.remove(&id).await.unwrap());
     assert_eq!(h.runtime().image(&id).await.unwrap(), None);
+}
+
+async fn images_that_nobody_uses_are_collected_and_those_in_use_stay(h: &Harness) {
+    let registry = Registry::of(h);
+    let images = manager(h);
+    let mut names = Vec::new();
+    for what in ["used", "late", "pinned", "unused"] {
+        registry.publish(what, "1", what, 100);
+        let image = registry.image(h, PLAIN, what, "1");
+        images.ensure(&ImageRequest::new(image.clone())).await.unwrap();
+        names.push(image);
+    }
+    let [used, late, pinned, unused] = names.try_into().unwrap();
+    images.tag(&unused, &h.image_name("alias")).await.unwrap();
+    images.tag(&late, &h.image_name("late")).await.unwrap();
+    h.create(&h.name("web"), &h.spec(json!({"image": used.to_string()}))).await;
+    let mut ids = Vec::new();
+    for image in [&used, &late, &pinned, &unused] {
+        ids.push(h.see_image(image).await.id);
+    }
+
+    let mut usage = Usage::default();
+    let keep = BTreeSet::from([pinned.clone()]);
+    let inventory = images.survey(&mut usage, &keep, None, Timestamp::now()).await.unwrap();
+    let mut plan = CollectPolicy::default().plan_all(&inventory);
+    // The images of other cases are not ours to remove.
+    plan.deletions.retain(|deletion| ids.contains(&deletion.id));
+    let deleted: BTreeSet<_> = plan.deletions.iter().map(|deletion| deletion.id.clone()).collect();
+    assert_eq!(deleted, BTreeSet::from([ids[1].clone(), ids[3].clone()]));
+    // Somebody comes to use one of them after the plan was made.
+    let web = h.name("late");
+    h.create(&web, &h.spec(json!({"image": late.to_string()}))).await;
+    let collected = images.collect(&plan).await;
+
+    assert_eq!(collected.removed.iter().map(|gone| &gone.id).collect::<Vec<_>>(), [&ids[3]], "{collected:?}");
+    assert!(collected.failed[0].1.report().ends_with(&format!("it is in use by {web}")), "{collected:?}");
+    assert_eq!(h.runtime().image_by_id(&ids[3]).await.unwrap(), None);
+    for name in [&used, &late, &h.image_name("late"), &pinned] {
+        assert!(h.runtime().image(name).await.unwrap().is_some(), "{name}");
+    }
 }
 
 async fn an_archive_brings_its_images(h: &Harness) {

@@ -44,7 +44,7 @@ fn said<'a>(event: &ImageEvent<'a>) -> Option<(&'a ImageRef, String)> {
         ImageEvent::Pulling { image } => (image, "pulling".to_owned()),
         ImageEvent::Pulled { image, changed: false, .. } => (image, "up to date".to_owned()),
         ImageEvent::Pulled { image, pulled, changed: true } => {
-            let size = ByteSize::from_bytes(pulled.size).human();
+            let size = ByteSize::from_bytes(pulled.size).rounded();
             (image, format!("pulled in {:.1} s, {size}", pulled.took.as_secs_f64()))
         }
         ImageEvent::NeverPull { image } => (image, "not here, and not to be pulled".to_owned()),
@@ -65,14 +65,14 @@ pub(crate) struct Bars {
 impl Bars {
     fn new(images: &[ImageRef]) -> Self {
         let all = MultiProgress::new();
-        let widest = images.iter().map(|image| image.familiar().len()).max().unwrap_or_default().clamp(1, 60);
-        let template = format!("{{prefix:{widest}!}}  [{{bar:25}}] {{bytes:>10}}/{{total_bytes:10}}  {{wide_msg}}");
+        let widest = images.iter().map(|image| image.familiar().len()).max().unwrap_or_default().clamp(1, 40);
+        let template = format!("{{prefix:{widest}!}}  [{{bar:15}}] {{wide_msg}}");
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.progress_chars("=> ");
         let mut bars = BTreeMap::new();
         for image in images {
             bars.entry(image.clone()).or_insert_with(|| {
-                let bar = all.add(ProgressBar::new(0).with_style(style.clone()).with_prefix(image.familiar()));
+                let bar = all.add(ProgressBar::new(1).with_style(style.clone()).with_prefix(image.familiar()));
                 bar.set_message("waiting");
                 bar.enable_steady_tick(Duration::from_millis(200));
                 bar
@@ -85,7 +85,8 @@ impl Bars {
         if let ImageEvent::Progress { image, progress } = event
             && let Some(bar) = self.bars.get(image)
         {
-            bar.set_length(progress.total());
+            // Without a length it would look full.
+            bar.set_length(progress.total().max(1));
             bar.set_position(progress.current());
             bar.set_message(message(progress));
         }
@@ -93,20 +94,19 @@ impl Bars {
         let Some(bar) = self.bars.get(image) else { return };
         match event {
             ImageEvent::Pulling { .. } => bar.set_message(said),
-            ImageEvent::Pulled { .. } => {
-                bar.set_position(bar.length().unwrap_or_default());
-                bar.finish_with_message(said);
-            }
+            ImageEvent::Pulled { .. } | ImageEvent::Present { .. } => bar.finish_with_message(said),
             _ => bar.abandon_with_message(said),
         }
     }
 }
 
-/// How many layers are here, and what is being done with one that is not.
+/// How much has come, how many layers are here, and what is being done with one that is.
 fn message(progress: &PullProgress) -> String {
+    let size = |bytes| ByteSize::from_bytes(bytes).rounded();
     let (here, layers) = progress.layers_here();
-    let doing = progress.layers().find(|(_, layer)| layer.status.starts_with("Extracting")).map(|_| ", extracting");
-    format!("{here} of {layers} layers{}", doing.unwrap_or_default())
+    let doing = progress.layers().find(|(_, layer)| layer.status == "Extracting").map(|_| ", extracting");
+    let bytes = format!("{} of {}", size(progress.current()), size(progress.total()));
+    format!("{bytes}, {here} of {layers} layers{}", doing.unwrap_or_default())
 }
 
 #[cfg(test)]

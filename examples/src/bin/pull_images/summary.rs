@@ -132,7 +132,7 @@ impl fmt::Display for Summary {
         let counts: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let bytes: u64 = self.images.iter().filter(|line| line.changed).filter_map(|line| line.size).sum();
-        let size = if bytes == 0 { String::new() } else { format!("; {} new", ByteSize::from_bytes(bytes).human()) };
+        let size = if bytes == 0 { String::new() } else { format!("; {} new", ByteSize::from_bytes(bytes).rounded()) };
         let noun = if self.images.len() == 1 { "image" } else { "images" };
         writeln!(f, "{} {noun}: {}{size}.", self.images.len(), counts.join(", "))
     }

@@ -239,13 +239,13 @@ impl fmt::Display for CollectPlan {
             let name = names.first().map_or_else(|| id.short().to_owned(), ImageRef::familiar);
             let others = names.len().saturating_sub(1);
             let more = if others == 0 { String::new() } else { format!(" and {others} more names") };
-            writeln!(f, "- {name}{more}: {}, {reason}", ByteSize::from_bytes(*size).human())?;
+            writeln!(f, "- {name}{more}: {}, {reason}", ByteSize::from_bytes(*size).rounded())?;
         }
         let Kept { used, pinned, young } = self.kept;
-        let freed = ByteSize::from_bytes(self.freed).human();
+        let freed = ByteSize::from_bytes(self.freed).rounded();
         write!(f, "{} to remove, {freed}; {used} in use, {pinned} pinned, {young} too young", self.deletions.len())?;
         if self.is_short() {
-            write!(f, "; {} had to become free", ByteSize::from_bytes(self.wanted).human())?;
+            write!(f, "; {} had to become free", ByteSize::from_bytes(self.wanted).rounded())?;
         }
         writeln!(f, ".")
     }
