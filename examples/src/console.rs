@@ -18,7 +18,7 @@ pub fn print(text: impl fmt::Display) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -31,7 +31,7 @@ pub fn write(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(document: &impl Serialize) -> io::Result<()> {
     print(serde_json::to_string_pretty(document).map_err(io::Error::from)?)
 }

@@ -1,8 +1,8 @@
 //! kolla-ansible's container module, as one program: `kolla_container ARGUMENTS.json`.
 //!
 //! Ansible runs it in place of its Python namesake: the file has the parameters, and one JSON document comes back on the
-//! standard output. [`call`] reads what is asked for, [`act`] has it done by the library, [`names`] says what differs in the
-//! words of the Python module, [`answer`] is the document.
+//! standard output. [`mod@call`] reads what is asked for, [`mod@act`] has it done by the library, [`names`] says what differs
+//! in the words of the Python module, [`mod@answer`] is the document.
 
 mod act;
 mod answer;
