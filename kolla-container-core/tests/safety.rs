@@ -338,6 +338,32 @@ async fn a_pull_ends_when_a_stop_is_asked_for() {
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
+/// As Podman does now and then with a container that ends at once.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_output_is_followed_for_ever_ends_with_all_of_it() {
+    let hanging = |inner: Arc<dyn Runtime>| -> Arc<dyn Runtime> {
+        Arc::new(Layered::new(inner, Arc::new(Fault::hang_nth(1).on("logs"))))
+    };
+    for (times, stdout, warnings) in [(1, "done", vec![]), (2, "", vec!["the end of its output may be missing"])] {
+        let engine = MemoryEngine::new();
+        let reference: ImageRef = "job".parse().expect("a reference");
+        let template = ImageTemplate::default().with_behaviour(Behaviour::exits(3)).with_output("done", "");
+        engine.publish(&reference, template);
+        let runtime = (0..times).fold(Arc::new(engine) as Arc<dyn Runtime>, |inner, _| hanging(inner));
+        let goals = Goals::one(
+            name("job"),
+            Goal::Run(Box::new(spec(serde_json::json!({"image": "job"}))), RunOptions::default()),
+        );
+
+        let report = Reconciler::new(runtime).reconcile(&goals).await.expect("there is a plan");
+
+        let job = &report.containers[0];
+        let output = job.output.as_ref().expect("it has ended");
+        assert_eq!((output.code, output.stdout.as_slice()), (3, stdout.as_bytes()));
+        assert_eq!(job.warnings, warnings);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_done_and_cannot_be_put_back_is_not_reported_as_nothing() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use tokio::time::Instant;
 
 use super::progress::{Event, Listener};
@@ -21,6 +23,9 @@ use crate::supervisor::Supervisor;
 
 /// How long a container that is being made may have its name already without being there.
 const NAMED_BEFORE_THERE: Duration = Duration::from_secs(2);
+
+/// How long the output of a container that has ended may go on to be followed.
+const AFTER_THE_END: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub(super) async fn act(&mut self, action: &Action) -> Result<()> {
@@ -221,31 +226,57 @@ impl Run<'_> {
         }
     }
 
+    /// The output is followed from the beginning, as a container that removes itself takes it along. Podman sometimes goes on
+    /// following one that ends at once: then it is read again.
     async fn wait_for_exit(&mut self, id: &ContainerId) -> Result<()> {
         let runtime = self.means.runtime;
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let mut unread = None;
-        let mut logs = runtime.logs(id, LogOptions { follow: true, tail: None });
-        let exit = runtime.wait_container(id);
-        let read = async {
-            while let Some(chunk) = logs.next().await {
-                match chunk {
-                    Ok(LogChunk::Stdout(bytes)) => stdout.extend(bytes),
-                    Ok(LogChunk::Stderr(bytes)) => stderr.extend(bytes),
-                    // A logging driver that cannot be read must not lose the exit status.
-                    Err(error) => {
-                        unread = Some(error);
-                        break;
-                    }
-                }
+        let mut followed = Printed::default();
+        let (exit, is_late) = {
+            let follow = std::pin::pin!(followed.read(runtime.logs(id, LogOptions { follow: true, tail: None })));
+            match select(runtime.wait_container(id), follow).await {
+                Either::Left((exit, follow)) => (exit, tokio::time::timeout(AFTER_THE_END, follow).await.is_err()),
+                Either::Right(((), exit)) => (exit.await, false),
             }
         };
-        let (exit, ()) = futures_util::future::join(exit, read).await;
+        if is_late {
+            let mut again = Printed::default();
+            let read = again.read(runtime.logs(id, LogOptions { follow: false, tail: None }));
+            if tokio::time::timeout(self.plan.deadlines.request(), read).await.is_ok() && again.unread.is_none() {
+                followed = again;
+            } else {
+                self.report.warnings.push("the end of its output may be missing".to_owned());
+            }
+        }
+        let Printed { stdout, stderr, unread } = followed;
         if let Some(error) = unread {
             self.report.warnings.push(format!("its output could not be read: {}", error.report()));
         }
         self.report.output = Some(RunOutput { code: exit?.code, stdout, stderr });
         Ok(())
+    }
+}
+
+/// What a container has printed.
+#[derive(Default)]
+struct Printed {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// Why the rest is not here: a logging driver that cannot be read must not lose the exit status.
+    unread: Option<Error>,
+}
+
+impl Printed {
+    async fn read(&mut self, mut logs: BoxStream<'static, Result<LogChunk>>) {
+        while let Some(chunk) = logs.next().await {
+            match chunk {
+                Ok(LogChunk::Stdout(bytes)) => self.stdout.extend(bytes),
+                Ok(LogChunk::Stderr(bytes)) => self.stderr.extend(bytes),
+                Err(error) => {
+                    self.unread = Some(error);
+                    return;
+                }
+            }
+        }
     }
 }
 
