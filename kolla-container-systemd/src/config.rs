@@ -51,6 +51,8 @@ pub struct Config {
     /// More settings for each unit, by the name of the drop-in that gets them: `{"limits": "[Service]\nNice=5\n"}` is
     /// `<unit>.d/limits.conf`. Others' drop-ins are left alone.
     pub drop_ins: BTreeMap<String, String>,
+    /// Whose text the units have. Default: our own.
+    pub dialect: Dialect,
     /// Whether units of the same names that somebody else wrote are taken over. Default: no, they are a conflict.
     pub adopt: bool,
     /// How long the service manager may take for anything; what a container may take to stop comes on top. Default: 80 s,
@@ -69,17 +71,31 @@ pub enum Scope {
     User,
 }
 
+/// Whose text a unit has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Ours.
+    #[default]
+    Own,
+    /// That of kolla-ansible's container module, to the letter: a host can go from the one to the other and back, and none of
+    /// its units is changed. Its units and ours count as ours then.
+    ///
+    /// It has no time in which to stop of its own, so that systemd kills after 90 s what takes longer; and a container that
+    /// fails within the second after its start does not reach the start limit.
+    KollaAnsible,
+}
+
 impl fmt::Debug for Config {
     /// Of the variables the names alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scope, prefix, bus, folder, journal, program, target, makes_target, .. } = self;
-        let Self { after, environment, drop_ins, adopt, deadline, .. } = self;
+        let Self { after, environment, drop_ins, dialect, adopt, deadline, .. } = self;
         let mut shown = f.debug_struct("Config");
         shown.field("scope", scope).field("prefix", prefix).field("bus", bus).field("folder", folder);
         shown.field("journal", journal).field("program", program).field("target", target);
         shown.field("makes_target", makes_target).field("after", after);
         shown.field("environment", &environment.keys()).field("drop_ins", &drop_ins.keys());
-        shown.field("adopt", adopt).field("deadline", deadline).finish()
+        shown.field("dialect", dialect).field("adopt", adopt).field("deadline", deadline).finish()
     }
 }
 
@@ -97,6 +113,7 @@ impl Default for Config {
             after: Vec::new(),
             environment: BTreeMap::new(),
             drop_ins: BTreeMap::new(),
+            dialect: Dialect::Own,
             adopt: false,
             deadline: Duration::from_secs(80),
         }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::unit::{self, OURS};
+use crate::config::Dialect;
+use crate::unit;
 
 /// What everybody may read, and its owner may write.
 const MODE: u32 = 0o644;
@@ -14,6 +15,8 @@ const MODE: u32 = 0o644;
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) folder: PathBuf,
+    /// Whose units count as ours.
+    pub(crate) dialect: Dialect,
 }
 
 /// What is in the place of a unit.
@@ -36,7 +39,7 @@ impl Files {
         let text = found(read(&path))?;
         // A link that leads nowhere is somebody's, too.
         let Some(mut text) = text.or_else(|| kind.is_symlink().then(String::new)) else { return Ok(None) };
-        let ours = kind.is_file() && is_ours(&text);
+        let ours = kind.is_file() && unit::is_ours(&text, self.dialect);
         for drop_in in self.drop_ins(unit)? {
             text.push('\n');
             text.push_str(&read(&drop_in)?);
@@ -87,7 +90,7 @@ impl Files {
         for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|end| end == "conf")
-                && found(read(&path))?.is_some_and(|text| is_ours(&text))
+                && found(read(&path))?.is_some_and(|text| unit::is_ours(&text, Dialect::Own))
             {
                 paths.push(path);
             }
@@ -108,10 +111,6 @@ impl Files {
 /// A file may hold anything; what is not text in it is no text of ours.
 fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
-}
-
-fn is_ours(text: &str) -> bool {
-    text.lines().nth(1) == Some(OURS)
 }
 
 /// Renaming is safe only once the folder itself is on the disk.

@@ -22,7 +22,7 @@ mod supervisor;
 mod tests;
 mod unit;
 
-pub use config::{Config, Scope};
+pub use config::{Config, Dialect, Scope};
 pub use failure::{JobResult, UnitFailure};
 pub use quadlet::quadlet;
 pub use supervisor::Systemd;

@@ -79,7 +79,8 @@ impl Systemd {
         let connecting = tokio::time::timeout(config.deadline, bus::connect(&config));
         let late = |_| Error::new(ErrorKind::TimedOut, OPERATION, SYSTEMD).because("the bus does not answer");
         let manager = connecting.await.map_err(late)?.map_err(|error| failed(OPERATION, SYSTEMD, error))?;
-        Ok(Self { runtime, config: Arc::new(config), manager, files: Files { folder } })
+        let files = Files { folder, dialect: config.dialect };
+        Ok(Self { runtime, config: Arc::new(config), manager, files })
     }
 
     /// How units are named, where they are, and what each of them says.

@@ -251,6 +251,15 @@ fn service_name_and_time_zone_are_injected_unless_stated() {
     assert_eq!(variable(&stated, "TZ").as_deref(), Some("UTC"));
 }
 
+/// A host that an older kolla-ansible deployed, which mounts the time zone, keeps its containers.
+#[test]
+fn the_time_zone_is_not_injected_where_it_is_mounted() {
+    let mounted = spec(json!({"volumes": ["/etc/localtime:/etc/localtime:ro", ""]}));
+
+    assert_eq!(variable(&mounted, "KOLLA_SERVICE_NAME").as_deref(), Some("nova-compute"));
+    assert_eq!(variable(&mounted, "TZ"), None);
+}
+
 /// Bug 17: `1` in the request and `"1"` at the engine differed for ever.
 #[test]
 fn a_variable_that_is_no_text_becomes_the_text_that_python_makes_of_it() {

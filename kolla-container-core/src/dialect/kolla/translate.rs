@@ -11,7 +11,7 @@ use crate::name::ContainerName;
 use crate::quantity::TimeSpan;
 use crate::spec::{
     Capability, CleanPath, Command, ConfigCheck, ContainerSpec, Deadlines, Deploy, Environment, NamespaceMode,
-    Namespaces, Network, NetworkMode, RestartPolicy, Security, SecurityOpt, Stale, StartLimit, Variable, VolumesFrom,
+    Mounts, Namespaces, Network, NetworkMode, RestartPolicy, Security, SecurityOpt, Stale, StartLimit, Variable, VolumesFrom,
 };
 use crate::text::ParseError;
 use crate::violation::{FieldPath, Violation, Violations};
@@ -43,7 +43,8 @@ impl Parameters {
     /// The container that these parameters describe; says every mistake, in kolla-ansible's words.
     ///
     /// - The network is the host's, and missing sources of bind mounts are created.
-    /// - `KOLLA_SERVICE_NAME` and `TZ` are added to the environment where it does not have them.
+    /// - `KOLLA_SERVICE_NAME` is added to the environment where it does not have it; so is `TZ`, unless the time zone is
+    ///   told by a mount at `/etc/localtime`.
     /// - The restart policy `oneshot` is "no, and not supervised".
     /// - What says what to do, rather than what should run, stays with the parameters: `state`,
     ///   `detach`, `remove_on_exit`, `ignore_missing`, `container_engine`, `api_version`, `auth_*`, `tls_*`.
@@ -78,7 +79,7 @@ impl Parameters {
         let namespaces = self.namespaces(wrong);
         let volumes_from: BTreeSet<VolumesFrom> =
             each("volumes_from", self.volumes_from.as_deref(), wrong).into_iter().collect();
-        let environment = with_injected(self.environment, self.name.as_ref(), host);
+        let environment = with_injected(self.environment, self.name.as_ref(), &read.mounts, host);
         let deploy = Deploy {
             config_check: config_check(&environment, wrong),
             supervised: (self.restart_policy == Some(Restart::Oneshot)).then_some(false),
@@ -180,9 +181,18 @@ fn each<T: FromStr<Err = ParseError>>(field: &str, texts: Option<&[String]>, wro
     read
 }
 
-fn with_injected(mut environment: Environment, name: Option<&ContainerName>, host: &Host) -> Environment {
+/// kolla-ansible mounts the host's `/etc/localtime` until 2026.1, and sets `TZ` instead from then on: whoever comes from
+/// the former must not have all containers made anew for it.
+fn with_injected(
+    mut environment: Environment,
+    name: Option<&ContainerName>,
+    mounts: &Mounts,
+    host: &Host,
+) -> Environment {
     let service = name.map(|name| ("KOLLA_SERVICE_NAME", name.as_str().replace('_', "-")));
-    for (variable, value) in service.into_iter().chain([("TZ", host.time_zone.clone())]) {
+    let is_mounted = mounts.0.keys().any(|target| target.as_str() == "/etc/localtime");
+    let zone = (!is_mounted).then(|| ("TZ", host.time_zone.clone()));
+    for (variable, value) in service.into_iter().chain(zone) {
         environment.0.entry(variable.to_owned()).or_insert(Variable::Value(value));
     }
     environment
