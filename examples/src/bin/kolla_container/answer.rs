@@ -1,16 +1,19 @@
-//! The document that the module prints.
+//! The document that a module prints.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::names::Difference;
+use crate::differences::Difference;
+use crate::secrets::Secrets;
 
 /// What came of an action.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Answer {
     /// Whether anything was changed, or would be.
     pub(crate) changed: bool,
-    /// What the action has to say: as a rule the same.
+    /// What a comparison has found; no for everything else, as the Python module has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) result: Option<bool>,
     #[serde(skip_serializing_if = "is_false")]
@@ -18,8 +21,8 @@ pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) msg: Option<String>,
     /// What differs of a container.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) comparison_failures: Option<Vec<Difference>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) comparison_failures: Vec<Difference>,
     /// How a container ended that was waited for.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ended>,
@@ -29,20 +32,30 @@ pub(crate) struct Answer {
     /// What an engine did not do as asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
+    /// Facts, and what else is told of a failure.
+    #[serde(flatten)]
+    pub(crate) more: BTreeMap<String, Value>,
 }
 
 /// How a container ended.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ended {
     pub(crate) rc: i64,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    pub(crate) fn of(code: i64, stdout: &[u8], stderr: &[u8]) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Self { rc: code, stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
 impl Answer {
-    /// It was done.
+    /// It was done, or would be.
     pub(crate) fn of(changed: bool) -> Self {
-        Self { changed, result: Some(changed), ..Self::default() }
+        Self { changed, result: Some(false), ..Self::default() }
     }
 
     /// It was not done, and nothing was changed.
@@ -52,7 +65,28 @@ impl Answer {
 
     /// The same, and it failed.
     pub(crate) fn but_failed(self, msg: impl Into<String>) -> Self {
-        Self { failed: true, msg: Some(msg.into()), ..self }
+        Self { failed: true, msg: Some(msg.into()), result: None, ..self }
+    }
+
+    /// The same, and something was changed before.
+    pub(crate) fn after(self, changed: bool) -> Self {
+        Self { changed: self.changed || changed, ..self }
+    }
+
+    /// The same without any of these secrets.
+    pub(crate) fn without(self, secrets: &Secrets) -> Self {
+        let is_failure = self.failed;
+        let hide = |text: String| secrets.hide(&text, is_failure);
+        Self {
+            msg: self.msg.map(hide),
+            ended: self.ended.map(|Ended { rc, stdout, stderr }| Ended {
+                rc,
+                stdout: hide(stdout),
+                stderr: hide(stderr),
+            }),
+            warnings: self.warnings.into_iter().map(hide).collect(),
+            ..self
+        }
     }
 }
 

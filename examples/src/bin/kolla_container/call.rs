@@ -1,92 +1,155 @@
 //! What Ansible asks for: an action, its parameters, and how it is to be done.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kolla_container_core::dialect::kolla::{Engine, Host, Parameters, Restart};
-use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, VolumeName};
-use serde_json::{Map, Value};
+use kolla_container_core::state::EngineKind;
+use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, Service, TimeSpan, VolumeName};
+use serde_json::{Map, Value, json};
 
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    CompareContainer,
-    CompareImage,
-    CreateVolume,
-    EnsureImage,
-    PullImage,
-    RecreateOrRestartContainer,
-    RemoveContainer,
-    RemoveImage,
-    RemoveVolume,
-    RestartContainer,
-    StartContainer,
-    StopContainer,
-    StopAndRemoveContainer,
-}
+use crate::answer::Answer;
+use crate::arguments::{CONTAINER, FACTS};
+use crate::secrets::Secrets;
 
-/// Each action by its name, and what it needs.
-const ACTIONS: [(&str, Action, &[&str]); 13] = [
-    ("compare_container", Action::CompareContainer, &["name"]),
-    ("compare_image", Action::CompareImage, &["name"]),
-    ("create_volume", Action::CreateVolume, &["name"]),
-    ("ensure_image", Action::EnsureImage, &["image"]),
-    ("pull_image", Action::PullImage, &["image"]),
-    ("recreate_or_restart_container", Action::RecreateOrRestartContainer, &["name"]),
-    ("remove_container", Action::RemoveContainer, &["name"]),
-    ("remove_image", Action::RemoveImage, &["image"]),
-    ("remove_volume", Action::RemoveVolume, &["name"]),
-    ("restart_container", Action::RestartContainer, &["name"]),
-    ("start_container", Action::StartContainer, &["name", "image"]),
-    ("stop_container", Action::StopContainer, &["name"]),
-    ("stop_and_remove_container", Action::StopAndRemoveContainer, &["name"]),
+/// A health check, as far as its keys go.
+const HEALTHCHECK: [&str; 5] = ["interval", "retries", "start_period", "test", "timeout"];
+
+const DIMENSIONS: [&str; 11] = [
+    "blkio_weight",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_shares",
+    "cpuset_cpus",
+    "cpuset_mems",
+    "kernel_memory",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "ulimits",
 ];
 
-/// A call of the module.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) action: Action,
+/// What of `common_options` is a text, and says nothing where it is empty.
+const LOGIN: [&str; 4] = ["auth_email", "auth_password", "auth_registry", "auth_username"];
+
+/// A call of one of the modules.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// Of the one that changes something.
+    Container(Box<ContainerCall>),
+    /// Of the one that only looks.
+    Facts(FactsCall),
+}
+
+/// A call of the module that changes something.
+#[derive(Debug)]
+pub(crate) struct ContainerCall {
+    pub(crate) action: String,
     pub(crate) parameters: Parameters,
+    /// The image as it was written.
+    pub(crate) image: String,
     /// Nothing is to be changed; the answer says what would be.
     pub(crate) check: bool,
     /// The answer says what was before, and what is after.
     pub(crate) diff: bool,
+    /// What is in no answer.
+    pub(crate) secrets: Secrets,
+    /// What is wrong with the keys of dimensions and health check.
+    unsupported: Option<Answer>,
+}
+
+/// A call of the module that only looks.
+#[derive(Debug)]
+pub(crate) struct FactsCall {
+    pub(crate) action: String,
+    pub(crate) engine: Engine,
+    pub(crate) names: Vec<String>,
+    /// Also those containers that do not run.
+    pub(crate) all: bool,
 }
 
 impl Call {
-    /// Reads the file that Ansible has written.
-    pub(crate) fn read(file: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    /// Reads the file that Ansible has written for the program that was started under the name `program`.
+    pub(crate) fn read(program: &str, file: &Path) -> Result<Self, Answer> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
         // What is wrong may be a password.
-        let document: Value = serde_json::from_str(&text).map_err(|error| {
-            format!("{}: no JSON at line {} column {}", file.display(), error.line(), error.column())
-        })?;
-        match document {
-            Value::Object(arguments) => Self::of(arguments),
-            _ => Err(format!("{}: the parameters are an object", file.display())),
+        let document = text.and_then(|text| {
+            serde_json::from_str(&text).map_err(|error| {
+                format!("{}: no JSON at line {} column {}", file.display(), error.line(), error.column())
+            })
+        });
+        match document.map_err(Answer::failed)? {
+            Value::Object(arguments) => Self::of(program, arguments),
+            _ => Err(Answer::failed(format!("{}: the parameters are an object", file.display()))),
         }
     }
 
-    fn of(mut arguments: Map<String, Value>) -> Result<Self, String> {
-        let is_set = |arguments: &Map<String, Value>, name: &str| arguments.get(name) == Some(&Value::Bool(true));
-        let (check, diff) = (is_set(&arguments, "_ansible_check_mode"), is_set(&arguments, "_ansible_diff"));
-        arguments.retain(|name, value| !name.starts_with("_ansible_") && !value.is_null());
-        let action = match arguments.remove("action") {
-            Some(Value::String(action)) => action,
-            Some(_) => return Err("action: it is a text".to_owned()),
-            None => return Err("missing required arguments: action".to_owned()),
-        };
-        let Some((_, action, needs)) = ACTIONS.iter().find(|(name, ..)| *name == action) else {
-            let known: Vec<&str> = ACTIONS.iter().map(|(name, ..)| *name).collect();
-            return Err(format!("value of action must be one of: {}, got: {action}", known.join(", ")));
-        };
-        let missing: Vec<&str> = needs.iter().copied().filter(|need| !arguments.contains_key(*need)).collect();
-        if !missing.is_empty() {
-            return Err(format!("action is {}, but these are missing: {}", name_of(*action), missing.join(", ")));
+    fn of(program: &str, mut given: Map<String, Value>) -> Result<Self, Answer> {
+        let is_set = |name: &str| given.get(name) == Some(&Value::Bool(true));
+        let (check, diff) = (is_set("_ansible_check_mode"), is_set("_ansible_diff"));
+        let called = given.get("_ansible_module_name").and_then(Value::as_str).map(str::to_owned);
+        given.retain(|name, _| !name.starts_with("_ansible_"));
+        let begins = |action: &Value| action.as_str().is_some_and(|action| action.starts_with("get_"));
+        let is_facts = program == FACTS.name || given.get("action").is_some_and(begins);
+        let module = if is_facts { FACTS } else { CONTAINER };
+        let mut given = module.read(called.as_deref().unwrap_or(module.name), given).map_err(Answer::failed)?;
+        let action = text(given.remove("action"));
+        if is_facts {
+            return FactsCall::of(action, &given).map(Self::Facts);
         }
-        let common = arguments.remove("common_options");
-        let parameters = Parameters::from_value(common.as_ref(), Value::Object(arguments));
-        let parameters = parameters.map_err(|violations| violations.to_string())?;
-        Ok(Self { action: *action, parameters, check, diff })
+        ContainerCall::of(action, check, diff, given).map(|call| Self::Container(Box::new(call)))
+    }
+}
+
+fn text(value: Option<Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+impl FactsCall {
+    fn of(action: String, given: &Map<String, Value>) -> Result<Self, Answer> {
+        let names = given.get("name").and_then(Value::as_array).into_iter().flatten();
+        Ok(Self {
+            action,
+            engine: engine(given.get("container_engine"))?,
+            names: names.map(crate::python::text).collect(),
+            all: given.get("args").and_then(|args| args.get("get_all_containers")) == Some(&Value::Bool(true)),
+        })
+    }
+}
+
+/// The Python modules take everything but docker for podman.
+fn engine(given: Option<&Value>) -> Result<Engine, Answer> {
+    match given.and_then(Value::as_str) {
+        None | Some("docker") => Ok(Engine::Docker),
+        Some("podman") => Ok(Engine::Podman),
+        Some(other) => {
+            Err(Answer::failed(format!("value of container_engine must be one of: docker, podman, got: {other}")))
+        }
+    }
+}
+
+impl ContainerCall {
+    fn of(action: String, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Answer> {
+        let common = match given.remove("common_options") {
+            Some(Value::Object(common)) => converted(common).map_err(Answer::failed)?,
+            _ => Map::new(),
+        };
+        engine(given.get("container_engine").or_else(|| common.get("container_engine")))?;
+        given.retain(|name, value| !is_empty_login(name, value));
+        let secrets = Secrets::of([&common, &given]);
+        let unsupported = unsupported(&given);
+        let image = text(given.get("image").cloned());
+        if unsupported.is_some() {
+            // They are said by themselves, where they matter.
+            given.remove("dimensions");
+            given.remove("healthcheck");
+        }
+        let parameters = Parameters::from_value(Some(&Value::Object(common)), Value::Object(given));
+        let parameters = parameters.map_err(|violations| Answer::failed(violations.to_string()).without(&secrets))?;
+        Ok(Self { action, parameters, image, check, diff, secrets, unsupported })
     }
 
     /// The engine.
@@ -94,32 +157,85 @@ impl Call {
         self.parameters.container_engine.unwrap_or(Engine::Docker)
     }
 
-    /// The container that it is about; there is one wherever an action needs it.
-    pub(crate) fn name(&self) -> Result<ContainerName, String> {
-        self.parameters.name.clone().ok_or_else(|| "name: is missing".to_owned())
+    /// The container that it is about.
+    pub(crate) fn name(&self) -> Result<ContainerName, Answer> {
+        self.parameters.name.clone().ok_or_else(|| Answer::failed("name: is missing"))
     }
 
-    pub(crate) fn volume(&self) -> Result<VolumeName, String> {
-        self.name()?.as_str().parse().map_err(|error| format!("name: {error}"))
+    pub(crate) fn volume(&self) -> Result<VolumeName, Answer> {
+        self.name()?.as_str().parse().map_err(|error| Answer::failed(format!("name: {error}")))
     }
 
-    pub(crate) fn image(&self) -> Result<ImageRef, String> {
-        self.parameters.image.clone().ok_or_else(|| "image: is missing".to_owned())
+    pub(crate) fn image(&self) -> Result<ImageRef, Answer> {
+        self.parameters.image.clone().ok_or_else(|| Answer::failed("image: is missing"))
     }
 
     /// The container that is described.
-    pub(crate) fn spec(&self) -> Result<(ContainerName, ContainerSpec), String> {
-        self.parameters.clone().into_spec(&Host::local()).map_err(|violations| violations.to_string())
+    pub(crate) fn spec(&self) -> Result<ContainerSpec, Answer> {
+        if let Some(unsupported) = &self.unsupported {
+            return Err(unsupported.clone());
+        }
+        let read = self.parameters.clone().into_spec(&Host::local());
+        read.map(|(_, spec)| spec).map_err(|violations| Answer::failed(violations.to_string()))
+    }
+
+    /// What its unit is made from, which does not depend on the image.
+    pub(crate) fn service(&self, engine: EngineKind) -> Result<Service, Answer> {
+        let image = self.parameters.image.clone().or_else(|| "none".parse().ok());
+        let read = Parameters { image, ..self.parameters.clone() }.into_spec(&Host::local());
+        let (name, spec) = read.map_err(|violations| Answer::failed(violations.to_string()))?;
+        Ok(Service::new(name, engine, &spec))
     }
 
     /// Whether the container is run by its unit.
     pub(crate) fn is_supervised(&self) -> bool {
         self.parameters.restart_policy != Some(Restart::Oneshot)
     }
+
+    /// How long the container may take to stop.
+    pub(crate) fn grace(&self) -> Option<TimeSpan> {
+        self.parameters
+            .graceful_timeout
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| TimeSpan::from_secs(seconds.into()))
+    }
 }
 
-fn name_of(action: Action) -> &'static str {
-    ACTIONS.iter().find(|(_, known, _)| *known == action).map_or("", |(name, ..)| name)
+/// The common options as the types that they have as arguments: Ansible looks at none of them.
+fn converted(common: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let mut converted = Map::new();
+    for (name, value) in common.into_iter().filter(|(name, value)| !value.is_null() && !is_empty_login(name, value)) {
+        let value = match CONTAINER.kind(&name) {
+            Some(kind) => kind.convert(value).map_err(|why| format!("common_options.{name}: {why}"))?,
+            None => value,
+        };
+        converted.insert(name, value);
+    }
+    Ok(converted)
+}
+
+/// Who has no password writes an empty one into the variables of a deployment.
+fn is_empty_login(name: &str, value: &Value) -> bool {
+    LOGIN.contains(&name) && *value == ""
+}
+
+/// What is wrong with the keys of dimensions and health check, as the Python module says it.
+fn unsupported(given: &Map<String, Value>) -> Option<Answer> {
+    let keys = |name: &str| given.get(name).and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    let said = |msg: &str, key: &str, names: Vec<&str>| {
+        let more = BTreeMap::from([(key.to_owned(), json!(names))]);
+        (!names.is_empty()).then(|| Answer { more, ..Answer::failed(format!("'{msg}'")) })
+    };
+    let dimensions = keys("dimensions").map(String::as_str).filter(|key| !DIMENSIONS.contains(key)).collect();
+    let checks = keys("healthcheck").map(String::as_str).filter(|key| !HEALTHCHECK.contains(key)).collect();
+    let check = given.get("healthcheck").and_then(Value::as_object).filter(|check| !check.is_empty());
+    // One that switches the image's off needs nothing else.
+    let is_none = |test: &Value| *test == "NONE" || *test == json!(["NONE"]);
+    let check = check.filter(|check| !check.get("test").is_some_and(is_none));
+    let missing = HEALTHCHECK.into_iter().filter(|key| check.is_some_and(|check| !check.contains_key(*key))).collect();
+    said("Unsupported dimensions", "unsupported_dimensions", dimensions)
+        .or_else(|| said("Unsupported healthcheck options", "unsupported_healthcheck", checks))
+        .or_else(|| said("Missing healthcheck option", "missing_healthcheck", missing))
 }
 
 #[cfg(test)]
@@ -128,10 +244,11 @@ mod tests {
 
     use super::*;
 
-    fn call(arguments: Value) -> Result<Call, String> {
-        match arguments {
-            Value::Object(arguments) => Call::of(arguments),
-            other => panic!("{other}"),
+    fn call(arguments: Value) -> Result<ContainerCall, String> {
+        match Call::of("kolla_container", serde_json::from_value(arguments).unwrap()) {
+            Ok(Call::Container(call)) => Ok(*call),
+            Ok(Call::Facts(call)) => Err(format!("{call:?}")),
+            Err(answer) => Err(answer.msg.unwrap()),
         }
     }
 
@@ -142,7 +259,9 @@ mod tests {
             "name": "keystone",
             "image": "quay.io/openstack.kolla/keystone:2025.1",
             "command": null,
-            "common_options": {"container_engine": "podman", "graceful_timeout": 60},
+            "common_options": {
+                "container_engine": "podman", "graceful_timeout": "60", "auth_username": "", "auth_password": 4711,
+            },
             "_ansible_check_mode": true,
             "_ansible_diff": true,
             "_ansible_no_log": false,
@@ -150,30 +269,65 @@ mod tests {
         }))
         .unwrap();
 
-        assert_eq!(
-            (call.action, call.engine(), call.check, call.diff),
-            (Action::CompareContainer, Engine::Podman, true, true)
-        );
-        assert_eq!(call.spec().unwrap().0.as_str(), "keystone");
+        assert_eq!((call.action.as_str(), call.engine()), ("compare_container", Engine::Podman));
+        assert!(call.check && call.diff);
+        assert_eq!(call.spec().unwrap().stop_timeout, Some(TimeSpan::from_secs(60)));
+        assert_eq!(call.parameters.auth_username, None);
+        assert!(!format!("{call:?}").contains("4711"));
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_secrets() {
-        for (arguments, why) in [
-            (json!({"name": "x"}), "missing required arguments: action"),
-            (json!({"action": "dance"}), "value of action must be one of: compare_container, "),
-            (
-                json!({"action": "start_container", "name": "x"}),
-                "action is start_container, but these are missing: image",
-            ),
-            (
-                json!({"action": "stop_container", "name": "x", "imgae": "y"}),
-                "imgae: unknown key, did you mean `image`?",
-            ),
-            (json!({"action": "stop_container", "name": "x", "auth_password": ["hunter2"]}), "auth_password"),
+    fn a_module_is_known_by_the_name_of_the_program_or_by_its_action() {
+        let arguments = |action: &str| {
+            serde_json::from_value(json!({"action": action, "container_engine": "podman", "name": "a,b"})).unwrap()
+        };
+
+        let by_action = Call::of("kolla_container", arguments("get_volumes")).unwrap();
+        let by_name = Call::of("kolla_container_facts", arguments("stop_container")).unwrap_err();
+
+        let Call::Facts(facts) = by_action else { panic!("{by_action:?}") };
+        assert_eq!((facts.names.len(), facts.all), (2, false));
+        assert!(by_name.msg.unwrap().starts_with("value of action must be one of: get_containers, "));
+    }
+
+    #[test]
+    fn keys_that_are_no_dimensions_or_checks_are_said_as_the_python_module_says_it() {
+        let wrong = |more: Value| {
+            let mut arguments = json!({"action": "start_container", "name": "x", "image": "y"});
+            arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let answer = call(arguments).unwrap().spec().unwrap_err();
+            (answer.msg.unwrap(), answer.more)
+        };
+
+        let (msg, more) = wrong(json!({"dimensions": {"mem_limt": 1, "cpu": 1, "mem_limit": 1}}));
+        assert_eq!(
+            (msg.as_str(), &more["unsupported_dimensions"]),
+            ("'Unsupported dimensions'", &json!(["cpu", "mem_limt"]))
+        );
+        let (msg, more) = wrong(json!({"healthcheck": {"tset": "x"}}));
+        assert_eq!(
+            (msg.as_str(), &more["unsupported_healthcheck"]),
+            ("'Unsupported healthcheck options'", &json!(["tset"]))
+        );
+        let (msg, more) = wrong(json!({"healthcheck": {"test": "x", "retries": 3}}));
+        let missing = json!(["interval", "start_period", "timeout"]);
+        assert_eq!((msg.as_str(), &more["missing_healthcheck"]), ("'Missing healthcheck option'", &missing));
+    }
+
+    #[test]
+    fn no_message_has_a_secret_in_it() {
+        for arguments in [
+            json!({"action": "dance", "auth_password": "hunter2"}),
+            json!({"action": "stop_container", "name": "x", "imgae": "hunter2"}),
+            json!({"action": "stop_container", "name": "x", "environment": ["PASSWORD=hunter2"]}),
+            json!({"action": "stop_container", "name": "x", "environment": "{PASSWORD=hunter2"}),
+            json!({"action": "stop_container", "name": "x", "environment": {"PASSWORD": ["hunter2"]}}),
+            json!({"action": "stop_container", "name": "x", "common_options": {"auth_password": "hunter2", "nmae": 1}}),
+            json!({"action": "stop_container", "name": "x", "common_options": {"environment": "PASSWORD hunter2"}}),
+            json!({"action": "stop_container", "name": "x", "common_options": "auth_password hunter2"}),
         ] {
-            let said = call(arguments).unwrap_err();
-            assert!(said.contains(why) && !said.contains("hunter2"), "{said}");
+            let said = call(arguments.clone()).map(|call| format!("{call:?}")).unwrap_err();
+            assert!(!said.contains("hunter2"), "{arguments}: {said}");
         }
     }
 }

@@ -1,0 +1,65 @@
+//! Whether a container uses its present configuration files.
+
+use kolla_container_core::spec::ConfigCheck;
+use kolla_container_core::state::{ContainerState, EngineKind, Exec, Status};
+use kolla_container_core::{ContainerSpec, ErrorKind, Runtime, Shown};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+/// What the check has found.
+#[derive(Debug)]
+pub(crate) enum Checked {
+    UpToDate,
+    /// It does not, or nobody knows; with what the check has said.
+    OutOfDate(String),
+}
+
+/// Asks in the container; only where it is kolla's, which a configuration strategy tells.
+pub(crate) async fn check(
+    spec: &ContainerSpec,
+    there: &ContainerState,
+    runtime: &dyn Runtime,
+) -> Result<Checked, Failure> {
+    let Some(ConfigCheck { command, user, .. }) = &spec.deploy.config_check else { return Ok(Checked::UpToDate) };
+    if runtime.engine().kind == EngineKind::Podman && there.status != Status::Running {
+        return Ok(Checked::OutOfDate("container not running during config check".to_owned()));
+    }
+    let asked = runtime.exec(&there.id, &Exec { command: command.clone(), user: user.clone() }).await;
+    let output = match asked {
+        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+            return Ok(Checked::OutOfDate("container unavailable for config check".to_owned()));
+        }
+        output => output?,
+    };
+    let said = without_secrets(&[output.stdout, output.stderr].concat());
+    match output.code {
+        0 => Ok(Checked::UpToDate),
+        1 => Ok(Checked::OutOfDate(said)),
+        137 => Ok(Checked::OutOfDate("container exited abruptly during config check".to_owned())),
+        code => {
+            let why = format!("Failed to compare container configuration: ExitCode: {code} Message: {}", said.trim());
+            Err(Answer::failed(why).into())
+        }
+    }
+}
+
+/// Line by line, so that one that is hidden hides no other.
+fn without_secrets(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    text.lines()
+        .map(|line| format!("{}\n", if line.is_empty() { String::new() } else { Shown::text(line).to_string() }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_hides_its_own_line_only() {
+        let said = without_secrets(b"INFO: /etc/a differs\n\nDB_PASSWORD=hunter2 differs\nlast");
+
+        assert_eq!(said, "INFO: /etc/a differs\n\nDB_PASSWORD=(secret)\nlast\n");
+    }
+}

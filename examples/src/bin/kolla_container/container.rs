@@ -1,0 +1,297 @@
+//! The actions on containers.
+
+use std::sync::Arc;
+
+use kolla_container_core::dialect::kolla::State;
+use kolla_container_core::diff::Comparison;
+use kolla_container_core::images::{ImageManager, PullPolicy};
+use kolla_container_core::plan::{Action, ContainerPlan, Effect, RunOptions};
+use kolla_container_core::spec::Stale;
+use kolla_container_core::state::{ContainerState, Status};
+use kolla_container_core::{
+    ContainerName, ContainerSpec, Goal, Goals, Plan, Reconciler, Runtime, Supervisor, VolumeName,
+};
+
+use crate::answer::{Answer, Ended};
+use crate::call::ContainerCall;
+use crate::config::{self, Checked};
+use crate::differences::{Difference, Differences, sides};
+use crate::failure::{self, Failure};
+use crate::{bootstrap, image, volume};
+
+/// A container, and everybody who has to do with it.
+pub(crate) struct Container<'a> {
+    pub(crate) call: &'a ContainerCall,
+    pub(crate) name: ContainerName,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    images: ImageManager,
+    supervisor: Option<Arc<dyn Supervisor>>,
+    reconciler: Reconciler,
+}
+
+impl<'a> Container<'a> {
+    pub(crate) fn new(
+        call: &'a ContainerCall,
+        runtime: Arc<dyn Runtime>,
+        images: ImageManager,
+        supervisor: Option<Arc<dyn Supervisor>>,
+    ) -> Result<Self, Failure> {
+        let reconciler = Reconciler::new(Arc::clone(&runtime)).with_comparison(Comparison::kolla());
+        let reconciler = reconciler.with_images(images.clone());
+        let reconciler = supervisor.clone().into_iter().fold(reconciler, Reconciler::with_supervisor);
+        Ok(Self { call, name: call.name()?, runtime, images, supervisor, reconciler })
+    }
+
+    /// Does what is asked for.
+    pub(crate) async fn act(&self) -> Result<Answer, Failure> {
+        match self.call.action.as_str() {
+            "compare_container" => self.compare().await,
+            "start_container" => self.start().await,
+            "recreate_or_restart_container" => self.recreate_or_restart().await,
+            "restart_container" => self.restart().await,
+            "stop_container" => self.stop().await,
+            // The unit goes with it, and goes also where only that is left.
+            _ => self.reach(Goal::Absent { volumes: false }).await,
+        }
+    }
+
+    async fn there(&self) -> Result<Option<ContainerState>, Failure> {
+        Ok(self.runtime.container(&self.name).await?)
+    }
+
+    async fn compare(&self) -> Result<Answer, Failure> {
+        let Some(there) = self.there().await? else {
+            let missing = Difference::new("container_missing", serde_json::Value::Null, self.name.as_str());
+            let diff = self.call.diff.then(|| sides("absent", "running", None));
+            return Ok(compared(vec![missing], diff));
+        };
+        let spec = self.call.spec()?;
+        let plan = self.plan(self.goal(spec.clone())).await?;
+        let mut found = Differences::default();
+        if let Some(plan) = plan.containers.first() {
+            found = Differences::of(plan, &there, self.call);
+        }
+        if self.image_is_missing(&spec).await? {
+            found.add_image(&there.image_id, self.call);
+        }
+        match config::check(&spec, &there, self.runtime.as_ref()).await? {
+            Checked::UpToDate => {}
+            Checked::OutOfDate(said) => found.add(Difference::new("config", said, "up_to_date")),
+        }
+        let found = found.in_order();
+        let diff = self.call.diff.then(|| {
+            let desired = if found.is_empty() { there.status.to_string() } else { self.wanted_status().to_string() };
+            sides(&there.status.to_string(), &desired, plan.containers.first())
+        });
+        Ok(compared(found, diff))
+    }
+
+    async fn start(&self) -> Result<Answer, Failure> {
+        let spec = self.call.spec()?;
+        let pulled = match &spec.image {
+            Some(image) => image::pulled(self.call, &self.images, image, PullPolicy::Missing).await?,
+            None => false,
+        };
+        let answer = if self.call.parameters.detach == Some(false) {
+            self.run(spec).await
+        } else {
+            self.reach_state(spec).await
+        };
+        Ok(match answer {
+            Err(Failure::Said(answer)) => answer.after(pulled),
+            answer => answer?.after(pulled),
+        })
+    }
+
+    /// A container that waits to be started is as it was asked for, one that runs has to be stopped first.
+    async fn reach_state(&self, spec: ContainerSpec) -> Result<Answer, Failure> {
+        let answer = self.reach(self.goal(spec)).await?;
+        if self.call.parameters.state == Some(State::Exited) && !answer.failed && !self.call.check {
+            return Ok(self.reach(Goal::Stopped { grace: self.call.grace() }).await?.after(answer.changed));
+        }
+        Ok(answer)
+    }
+
+    /// Runs it to its end. One that is at it already is waited for, one that is another one makes room.
+    async fn run(&self, spec: ContainerSpec) -> Result<Answer, Failure> {
+        let remove = self.call.parameters.remove_on_exit.unwrap_or(true);
+        if let Some(there) = self.there().await?.filter(|there| there.status.is_up() || there.status.is_passing()) {
+            let differs = self.plan(Goal::Created(Box::new(spec.clone()))).await?;
+            let differs =
+                differs.containers.iter().any(|plan| plan.changes.iter().any(|one| one.field.as_str() != "unit"));
+            if !differs && there.status == Status::Running && !self.call.check {
+                let ended = bootstrap::attend(&there, self.runtime.as_ref()).await?;
+                let removed =
+                    if remove { self.reach(Goal::Absent { volumes: false }).await? } else { Answer::of(false) };
+                return Ok(if removed.failed { removed } else { finished(removed, ended) });
+            }
+            let removed = self.reach(Goal::Absent { volumes: false }).await?;
+            if removed.failed || self.call.check {
+                return Ok(removed);
+            }
+        }
+        self.reach(Goal::Run(Box::new(spec), RunOptions { deadline: None, remove })).await
+    }
+
+    async fn recreate_or_restart(&self) -> Result<Answer, Failure> {
+        let spec = self.call.spec()?;
+        let stale = spec.deploy.config_check.as_ref().map(|check| check.stale);
+        let is_there = self.there().await?.is_some();
+        // Nobody can say that it has the image that is asked for.
+        if is_there && (stale == Some(Stale::Recreate) || self.image_is_missing(&spec).await?) {
+            return self.reach(Goal::Replace(Box::new(spec))).await;
+        }
+        let plan = self.plan(self.goal(spec.clone())).await?;
+        let is_started_anew = plan.containers.first().is_some_and(|plan| {
+            matches!(plan.effect, Effect::Created | Effect::Started | Effect::Restarted | Effect::Replaced)
+        });
+        let answer = self.reach_state(spec).await?;
+        if is_started_anew || stale != Some(Stale::Restart) || answer.failed {
+            return Ok(answer);
+        }
+        // It copies its configuration when it starts, whatever was to be done besides.
+        Ok(self.reach(Goal::Restart { grace: self.call.grace() }).await?.after(answer.changed))
+    }
+
+    async fn restart(&self) -> Result<Answer, Failure> {
+        if self.there().await?.is_none() {
+            return Ok(Answer::failed(format!("No such container: {}", self.name)));
+        }
+        self.install_unit().await?;
+        self.reach(Goal::Restart { grace: self.call.grace() }).await
+    }
+
+    /// Writes the unit where it is not as it should be, as a restart does.
+    async fn install_unit(&self) -> Result<(), Failure> {
+        let supervisor = self.supervisor.as_ref().filter(|_| self.call.is_supervised() && !self.call.check);
+        let Some(supervisor) = supervisor else { return Ok(()) };
+        let text = supervisor.render(&self.call.service(self.runtime.engine().kind)?);
+        let there = supervisor.unit(&self.name).await?;
+        if there.is_none_or(|unit| unit.text != text || !unit.enabled || !unit.loaded) {
+            supervisor.install(&self.name, &text).await?;
+        }
+        Ok(())
+    }
+
+    async fn stop(&self) -> Result<Answer, Failure> {
+        if self.there().await?.is_none() {
+            return Ok(match self.call.parameters.ignore_missing {
+                Some(true) => Answer::of(false),
+                _ => Answer::failed(format!("No such container: {} to stop", self.name)),
+            });
+        }
+        self.reach(Goal::Stopped { grace: self.call.grace() }).await
+    }
+
+    async fn image_is_missing(&self, spec: &ContainerSpec) -> Result<bool, Failure> {
+        match &spec.image {
+            Some(image) => Ok(self.runtime.image(image).await?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// What the parameters want of the container.
+    fn goal(&self, spec: ContainerSpec) -> Goal {
+        match self.call.parameters.state {
+            Some(State::Exited) => Goal::Created(Box::new(spec)),
+            Some(State::Paused) => Goal::Paused(Box::new(spec)),
+            None | Some(State::Running) => Goal::running(spec),
+        }
+    }
+
+    fn wanted_status(&self) -> Status {
+        match self.call.parameters.state {
+            Some(State::Exited) => Status::Exited,
+            Some(State::Paused) => Status::Paused,
+            None | Some(State::Running) => Status::Running,
+        }
+    }
+
+    async fn plan(&self, goal: Goal) -> Result<Plan, Failure> {
+        let plan = self.reconciler.plan(&Goals::one(self.name.clone(), goal)).await?;
+        let refused = plan.refused().next().map(|(_, error)| error.clone());
+        match refused {
+            Some(error) => Err(error.into()),
+            None => Ok(plan),
+        }
+    }
+
+    /// Brings the container to its goal; where that is only to be checked, says what would be done.
+    async fn reach(&self, goal: Goal) -> Result<Answer, Failure> {
+        let after = match &goal {
+            Goal::Absent { .. } => "absent",
+            Goal::Stopped { .. } | Goal::Created(_) => "exited",
+            Goal::Paused(_) => "paused",
+            Goal::Run(_, options) if options.remove => "run to its end, and removed",
+            Goal::Run(..) => "run to its end",
+            Goal::Restart { .. } => "running, started anew",
+            _ => "running",
+        };
+        let before = match (self.call.diff, self.there().await?) {
+            (false, _) => String::new(),
+            (true, Some(there)) => there.status.to_string(),
+            (true, None) => "absent".to_owned(),
+        };
+        let plan = self.plan(goal).await?;
+        let changes = plan.containers.iter().any(|plan| is_change(plan));
+        let after = if changes { after } else { &before };
+        let diff = self.call.diff.then(|| sides(&before, after, plan.containers.first()));
+        if self.call.check {
+            return Ok(Answer { diff, ..Answer::of(changes) });
+        }
+        let made = self.make_volumes(&plan).await?;
+        let report = self.reconciler.apply(&plan).await;
+        let answer = Answer { diff, ..Answer::of(report.is_changed()) };
+        let Some(container) = report.containers.into_iter().next() else { return Ok(answer) };
+        let answer = Answer { warnings: container.warnings, ..answer };
+        if let Err(failed) = container.outcome {
+            let stays = self.unmake_volumes(made).await;
+            return Ok(answer.but_failed(failure::of_step(self.call, &failed)).after(stays));
+        }
+        let Some(output) = container.output else { return Ok(answer) };
+        Ok(finished(answer, Ended::of(output.code, &output.stdout, &output.stderr)))
+    }
+
+    /// Volumes that a plan would make get the module's mark.
+    async fn make_volumes(&self, plan: &Plan) -> Result<Vec<VolumeName>, Failure> {
+        let mut made = Vec::new();
+        for step in plan.containers.iter().flat_map(|plan| &plan.steps) {
+            if let Action::CreateVolume { volume } = &step.action
+                && self.runtime.volume(volume).await?.is_none()
+            {
+                volume::make(volume, self.runtime.as_ref()).await?;
+                made.push(volume.clone());
+            }
+        }
+        Ok(made)
+    }
+
+    /// Takes away what was made for nothing; answers whether some of it stays.
+    async fn unmake_volumes(&self, made: Vec<VolumeName>) -> bool {
+        let mut stays = false;
+        for volume in made {
+            stays |= self.runtime.remove_volume(&volume).await.is_err();
+        }
+        stays
+    }
+}
+
+/// Whether it does more than to watch.
+fn is_change(plan: &ContainerPlan) -> bool {
+    !matches!(plan.effect, Effect::Unchanged | Effect::Verified)
+}
+
+fn compared(found: Vec<Difference>, diff: Option<serde_json::Value>) -> Answer {
+    let differs = !found.is_empty();
+    Answer { result: Some(differs), comparison_failures: found, diff, ..Answer::of(differs) }
+}
+
+/// The answer of a run that has ended.
+fn finished(answer: Answer, ended: Ended) -> Answer {
+    let code = ended.rc;
+    let answer = Answer { ended: Some(ended), ..answer };
+    if code == 0 {
+        return Answer { changed: true, ..answer };
+    }
+    answer.but_failed(format!("Container exited with non-zero return code {code}"))
+}

@@ -1,0 +1,79 @@
+//! The actions on images.
+
+use std::sync::Arc;
+
+use kolla_container_core::images::{ImageManager, ImageRequest, Known, PullPolicy};
+use kolla_container_core::{ErrorKind, ImageRef, Runtime};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::call::ContainerCall;
+use crate::failure::{self, Failure};
+
+/// Who pulls, and as whom.
+pub(crate) fn manager(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> ImageManager {
+    let known =
+        call.parameters.credentials().map(|(registry, credentials)| Known::default().with(&registry, credentials));
+    ImageManager::new(Arc::clone(runtime)).with_keyring(Arc::new(known.unwrap_or_default()))
+}
+
+/// Sees to it that the image is there, or is what the registry has.
+pub(crate) async fn pull(call: &ContainerCall, images: &ImageManager, policy: PullPolicy) -> Result<Answer, Failure> {
+    let image = call.image()?;
+    let changed = pulled(call, images, &image, policy).await?;
+    let before = if changed && policy == PullPolicy::Missing { "absent" } else { "present" };
+    let after = if policy == PullPolicy::Missing { "present" } else { "pulled" };
+    Ok(Answer { diff: sides(call, before, after), ..Answer::of(changed) })
+}
+
+/// Whether another image has come, or would come: one that is there may be what the registry has, and nobody asks it.
+pub(crate) async fn pulled(
+    call: &ContainerCall,
+    images: &ImageManager,
+    image: &ImageRef,
+    policy: PullPolicy,
+) -> Result<bool, Failure> {
+    let request = ImageRequest::new(image.clone());
+    if call.check {
+        return Ok(!is_there(images, image).await);
+    }
+    match images.ensure(&request.with_policy(policy)).await {
+        Ok(ensured) => Ok(ensured.changed),
+        Err(error) => Err(Answer::failed(failure::of_pull(call, &error)).into()),
+    }
+}
+
+async fn is_there(images: &ImageManager, image: &ImageRef) -> bool {
+    images.ensure(&ImageRequest::new(image.clone()).with_policy(PullPolicy::Never)).await.is_ok()
+}
+
+pub(crate) async fn remove(call: &ContainerCall, images: &ImageManager) -> Result<Answer, Failure> {
+    let image = call.image()?;
+    let changed = if call.check {
+        is_there(images, &image).await
+    } else {
+        match images.remove(&image).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                return Err(Answer::failed(format!("Image '{}' is currently in-use", call.image)).into());
+            }
+            removed => removed?,
+        }
+    };
+    Ok(Answer { diff: sides(call, if changed { "present" } else { "absent" }, "absent"), ..Answer::of(changed) })
+}
+
+/// Whether the container has another image than the one that is asked for: one that is not here is another one.
+pub(crate) async fn compare(call: &ContainerCall, runtime: &dyn Runtime) -> Result<Answer, Failure> {
+    let wanted = call.image()?;
+    let there = runtime.container(&call.name()?).await?;
+    let image = runtime.image(&wanted).await?;
+    let is_same = there.zip(image).is_some_and(|(there, image)| {
+        there.image_id == image.id && there.config.image.as_ref().is_none_or(|name| *name == wanted)
+    });
+    Ok(Answer { result: Some(!is_same), ..Answer::default() })
+}
+
+fn sides(call: &ContainerCall, before: &str, after: &str) -> Option<serde_json::Value> {
+    let line = |state: &str| format!("image {}: {state}\n", call.image);
+    call.diff.then(|| json!({"before": line(before), "after": line(after)}))
+}

@@ -1,0 +1,75 @@
+//! What is in no answer: passwords of registries, and variables of the environment whose names say that they are secret.
+
+use std::fmt;
+
+use kolla_container_core::is_secret_name;
+use serde_json::{Map, Value};
+
+use crate::python;
+
+/// What Ansible writes in the place of a value that may not be shown.
+const HIDDEN: &str = "********";
+
+/// Shorter ones would be found everywhere.
+const SHORTEST: usize = 4;
+
+/// What is in no answer.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
+    passwords: Vec<String>,
+    variables: Vec<String>,
+}
+
+impl Secrets {
+    /// Those among these arguments.
+    pub(crate) fn of(arguments: [&Map<String, Value>; 2]) -> Self {
+        let mut secrets = Self::default();
+        for given in arguments {
+            secrets.passwords.extend(given.get("auth_password").map(python::text));
+            let variables = given.get("environment").and_then(Value::as_object).into_iter().flatten();
+            let secret = variables.filter(|(name, value)| is_secret_name(name) && !value.is_null());
+            secrets.variables.extend(secret.map(|(_, value)| python::text(value)));
+        }
+        secrets.passwords.retain(|password| !password.is_empty());
+        secrets.variables.retain(|value| value.len() >= SHORTEST);
+        // One may be the beginning of another.
+        secrets.passwords.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.variables.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
+    }
+
+    /// The text without them. What a container has printed is what a role asks for, and keeps its variables; a failure is
+    /// shown to whoever looks on.
+    pub(crate) fn hide(&self, text: &str, is_failure: bool) -> String {
+        let variables = self.variables.iter().filter(|_| is_failure);
+        variables.chain(&self.passwords).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn passwords_are_always_hidden_and_variables_in_failures() {
+        let map = |value: Value| serde_json::from_value::<Map<String, Value>>(value).unwrap();
+        let secrets = Secrets::of([
+            &map(json!({"auth_password": "hunter2", "environment": {"DB_PASSWORD": "s3cret", "MODE": "fast"}})),
+            &map(json!({"environment": {"API_KEY": "s3cret-2", "PIN_TOKEN": "1", "TOKEN": null}})),
+        ]);
+
+        let text = "1 fast hunter2 s3cret s3cret-2";
+
+        assert_eq!(secrets.hide(text, true), "1 fast ******** ******** ********");
+        assert_eq!(secrets.hide(text, false), "1 fast ******** s3cret s3cret-2");
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+    }
+}
