@@ -81,7 +81,7 @@ pub enum Dialect {
     /// its units is changed. Its units and ours count as ours then.
     ///
     /// It has no time in which to stop of its own, so that systemd kills after 90 s what takes longer; and a container that
-    /// fails within the second after its start does not reach the start limit.
+    /// fails later than a second after its start never reaches the start limit.
     KollaAnsible,
 }
 

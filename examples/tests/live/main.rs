@@ -103,7 +103,12 @@ fn with_systemd() -> Vec<Case> {
             a_supervised_replacement_killed_at_any_write_is_made_good;
         ansible:
             a_service_is_deployed_reconfigured_stopped_and_destroyed
-            a_bootstrap_tells_how_it_ended_and_volumes_and_images_are_dealt_with;
+            a_bootstrap_tells_how_it_ended_and_volumes_and_images_are_dealt_with
+            the_unit_of_the_python_module_is_taken_over
+            facts_are_the_engines_own_documents
+            a_check_writes_nothing_and_says_what_would_be
+            what_ansible_writes_otherwise_is_read_the_same
+            no_secret_is_in_the_answer_of_a_failing_call;
     }
 }
 

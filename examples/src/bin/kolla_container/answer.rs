@@ -74,7 +74,12 @@ impl Answer {
     }
 
     /// The same without any of these secrets.
-    pub(crate) fn without(self, secrets: &Secrets) -> Self {
+    pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
+        for difference in &mut self.comparison_failures {
+            secrets.hide_in(&mut difference.current);
+            secrets.hide_in(&mut difference.desired);
+        }
+        self.diff.iter_mut().for_each(|diff| secrets.hide_in(diff));
         let is_failure = self.failed;
         let hide = |text: String| secrets.hide(&text, is_failure);
         Self {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::arguments::{CONTAINER, FACTS};
+use crate::python;
 use crate::secrets::Secrets;
 
 /// A health check, as far as its keys go.
@@ -90,7 +91,8 @@ impl Call {
         let called = given.get("_ansible_module_name").and_then(Value::as_str).map(str::to_owned);
         given.retain(|name, _| !name.starts_with("_ansible_"));
         let begins = |action: &Value| action.as_str().is_some_and(|action| action.starts_with("get_"));
-        let is_facts = program == FACTS.name || given.get("action").is_some_and(begins);
+        // Ansible puts its own prefix in front of the program's name.
+        let is_facts = program.ends_with(FACTS.name) || given.get("action").is_some_and(begins);
         let module = if is_facts { FACTS } else { CONTAINER };
         let mut given = module.read(called.as_deref().unwrap_or(module.name), given).map_err(Answer::failed)?;
         let action = text(given.remove("action"));
@@ -114,7 +116,7 @@ impl FactsCall {
         Ok(Self {
             action,
             engine: engine(given.get("container_engine"))?,
-            names: names.map(crate::python::text).collect(),
+            names: names.map(python::text).collect(),
             all: given.get("args").and_then(|args| args.get("get_all_containers")) == Some(&Value::Bool(true)),
         })
     }
@@ -133,12 +135,15 @@ fn engine(given: Option<&Value>) -> Result<Engine, Answer> {
 
 impl ContainerCall {
     fn of(action: String, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Answer> {
-        let common = match given.remove("common_options") {
+        let mut common = match given.remove("common_options") {
             Some(Value::Object(common)) => converted(common).map_err(Answer::failed)?,
             _ => Map::new(),
         };
         engine(given.get("container_engine").or_else(|| common.get("container_engine")))?;
         given.retain(|name, value| !is_empty_login(name, value));
+        for variables in [&mut common, &mut given].into_iter().filter_map(|given| given.get_mut("environment")) {
+            flatten(variables);
+        }
         let secrets = Secrets::of([&common, &given]);
         let unsupported = unsupported(&given);
         let image = text(given.get("image").cloned());
@@ -176,7 +181,10 @@ impl ContainerCall {
             return Err(unsupported.clone());
         }
         let read = self.parameters.clone().into_spec(&Host::local());
-        read.map(|(_, spec)| spec).map_err(|violations| Answer::failed(violations.to_string()))
+        let (_, mut spec) = read.map_err(|violations| Answer::failed(violations.to_string()))?;
+        // The start of a unit has watched it for a second already.
+        spec.deploy.settle = Some(TimeSpan::from_secs(1));
+        Ok(spec)
     }
 
     /// What its unit is made from, which does not depend on the image.
@@ -217,6 +225,14 @@ fn converted(common: Map<String, Value>) -> Result<Map<String, Value>, String> {
 /// Who has no password writes an empty one into the variables of a deployment.
 fn is_empty_login(name: &str, value: &Value) -> bool {
     LOGIN.contains(&name) && *value == ""
+}
+
+/// A variable that is a list or a dictionary is the text that Python makes of it.
+fn flatten(variables: &mut Value) {
+    let values = variables.as_object_mut().into_iter().flat_map(Map::values_mut);
+    for value in values.filter(|value| value.is_array() || value.is_object()) {
+        *value = Value::from(python::text(value));
+    }
 }
 
 /// What is wrong with the keys of dimensions and health check, as the Python module says it.
@@ -277,13 +293,28 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_is_the_text_that_python_makes_of_it() {
+        let call = call(json!({
+            "action": "start_container", "name": "x", "image": "y",
+            "environment": {"A": ["a", 1], "B": true}, "common_options": {"environment": {"C": {"d": null}, "A": "b"}},
+        }))
+        .unwrap();
+
+        let environment = call.spec().unwrap().environment.unwrap();
+        let value = |name: &str| environment.0[name].value().map(str::to_owned);
+        assert_eq!(value("A").as_deref(), Some("['a', 1]"));
+        assert_eq!(value("B").as_deref(), Some("True"));
+        assert_eq!(value("C").as_deref(), Some("{'d': None}"));
+    }
+
+    #[test]
     fn a_module_is_known_by_the_name_of_the_program_or_by_its_action() {
         let arguments = |action: &str| {
             serde_json::from_value(json!({"action": action, "container_engine": "podman", "name": "a,b"})).unwrap()
         };
 
         let by_action = Call::of("kolla_container", arguments("get_volumes")).unwrap();
-        let by_name = Call::of("kolla_container_facts", arguments("stop_container")).unwrap_err();
+        let by_name = Call::of("AnsiballZ_kolla_container_facts", arguments("stop_container")).unwrap_err();
 
         let Call::Facts(facts) = by_action else { panic!("{by_action:?}") };
         assert_eq!((facts.names.len(), facts.all), (2, false));
@@ -321,7 +352,7 @@ mod tests {
             json!({"action": "stop_container", "name": "x", "imgae": "hunter2"}),
             json!({"action": "stop_container", "name": "x", "environment": ["PASSWORD=hunter2"]}),
             json!({"action": "stop_container", "name": "x", "environment": "{PASSWORD=hunter2"}),
-            json!({"action": "stop_container", "name": "x", "environment": {"PASSWORD": ["hunter2"]}}),
+            json!({"action": "stop_container", "name": "x", "labels": {"PASSWORD": ["hunter2"]}}),
             json!({"action": "stop_container", "name": "x", "common_options": {"auth_password": "hunter2", "nmae": 1}}),
             json!({"action": "stop_container", "name": "x", "common_options": {"environment": "PASSWORD hunter2"}}),
             json!({"action": "stop_container", "name": "x", "common_options": "auth_password hunter2"}),

@@ -97,16 +97,14 @@ impl<'a> Container<'a> {
         } else {
             self.reach_state(spec).await
         };
-        Ok(match answer {
-            Err(Failure::Said(answer)) => answer.after(pulled),
-            answer => answer?.after(pulled),
-        })
+        Ok(answer.unwrap_or_else(Answer::from).after(pulled))
     }
 
-    /// A container that waits to be started is as it was asked for, one that runs has to be stopped first.
+    /// One that is to have ended may wait for its first start, but may not run.
     async fn reach_state(&self, spec: ContainerSpec) -> Result<Answer, Failure> {
         let answer = self.reach(self.goal(spec)).await?;
-        if self.call.parameters.state == Some(State::Exited) && !answer.failed && !self.call.check {
+        let wants_exit = self.call.parameters.state == Some(State::Exited) && !answer.failed;
+        if wants_exit && self.there().await?.is_some_and(|there| there.status.is_up()) {
             return Ok(self.reach(Goal::Stopped { grace: self.call.grace() }).await?.after(answer.changed));
         }
         Ok(answer)
@@ -157,20 +155,22 @@ impl<'a> Container<'a> {
         if self.there().await?.is_none() {
             return Ok(Answer::failed(format!("No such container: {}", self.name)));
         }
-        self.install_unit().await?;
-        self.reach(Goal::Restart { grace: self.call.grace() }).await
+        let is_installed = self.install_unit().await?;
+        let restarted = self.reach(Goal::Restart { grace: self.call.grace() }).await;
+        Ok(restarted.unwrap_or_else(Answer::from).after(is_installed))
     }
 
-    /// Writes the unit where it is not as it should be, as a restart does.
-    async fn install_unit(&self) -> Result<(), Failure> {
+    /// Writes the unit where it is not as it should be, as a restart does; answers whether it was not.
+    async fn install_unit(&self) -> Result<bool, Failure> {
         let supervisor = self.supervisor.as_ref().filter(|_| self.call.is_supervised() && !self.call.check);
-        let Some(supervisor) = supervisor else { return Ok(()) };
+        let Some(supervisor) = supervisor else { return Ok(false) };
         let text = supervisor.render(&self.call.service(self.runtime.engine().kind)?);
         let there = supervisor.unit(&self.name).await?;
-        if there.is_none_or(|unit| unit.text != text || !unit.enabled || !unit.loaded) {
-            supervisor.install(&self.name, &text).await?;
+        if there.is_some_and(|unit| unit.text == text && unit.enabled && unit.loaded) {
+            return Ok(false);
         }
-        Ok(())
+        supervisor.install(&self.name, &text).await?;
+        Ok(true)
     }
 
     async fn stop(&self) -> Result<Answer, Failure> {
@@ -291,7 +291,7 @@ fn finished(answer: Answer, ended: Ended) -> Answer {
     let code = ended.rc;
     let answer = Answer { ended: Some(ended), ..answer };
     if code == 0 {
-        return Answer { changed: true, ..answer };
+        return answer;
     }
     answer.but_failed(format!("Container exited with non-zero return code {code}"))
 }

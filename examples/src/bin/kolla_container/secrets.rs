@@ -46,6 +46,18 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// Takes them out of all texts in a value.
+    pub(crate) fn hide_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.hide(text, true),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_in(item)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.hide_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(..)")
@@ -70,6 +82,9 @@ mod tests {
 
         assert_eq!(secrets.hide(text, true), "1 fast ******** ******** ********");
         assert_eq!(secrets.hide(text, false), "1 fast ******** s3cret s3cret-2");
+        let mut differs = json!({"command": ["run --pin s3cret"], "image": null});
+        secrets.hide_in(&mut differs);
+        assert_eq!(differs, json!({"command": ["run --pin ********"], "image": null}));
         assert!(!format!("{secrets:?}").contains("hunter2"));
     }
 }
