@@ -142,8 +142,8 @@ pub(crate) async fn the_unit_of_the_python_module_is_taken_over(h: &Harness) {
     let name = h.name("web");
     let unit = folder().join("units").join(format!("kolla-{name}-container.service"));
     let ours = kolla_ansibles_unit(h, name.as_str());
-    let theirs: String =
-        ours.lines().filter(|line| !line.starts_with("Environment=")).map(|line| format!("{line}\n")).collect();
+    let lines: Vec<&str> = ours.lines().filter(|line| !line.starts_with("Environment=")).collect();
+    let theirs = format!("{}\n", lines.join("\n"));
     std::fs::write(&unit, theirs).unwrap();
 
     let started = module(h, service(h, name.as_str(), "start_container", json!({}))).await;

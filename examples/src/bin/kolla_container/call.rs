@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::arguments::{CONTAINER, FACTS};
+use crate::failure::Failure;
 use crate::python;
 use crate::secrets::Secrets;
 
@@ -71,7 +72,7 @@ pub(crate) struct FactsCall {
 
 impl Call {
     /// Reads the file that Ansible has written for the program that was started under the name `program`.
-    pub(crate) fn read(program: &str, file: &Path) -> Result<Self, Answer> {
+    pub(crate) fn read(program: &str, file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
         // What is wrong may be a password.
         let document = text.and_then(|text| {
@@ -79,13 +80,13 @@ impl Call {
                 format!("{}: no JSON at line {} column {}", file.display(), error.line(), error.column())
             })
         });
-        match document.map_err(Answer::failed)? {
+        match document.map_err(Failure::said)? {
             Value::Object(arguments) => Self::of(program, arguments),
-            _ => Err(Answer::failed(format!("{}: the parameters are an object", file.display()))),
+            _ => Err(Failure::said(format!("{}: the parameters are an object", file.display()))),
         }
     }
 
-    fn of(program: &str, mut given: Map<String, Value>) -> Result<Self, Answer> {
+    fn of(program: &str, mut given: Map<String, Value>) -> Result<Self, Failure> {
         let is_set = |name: &str| given.get(name) == Some(&Value::Bool(true));
         let (check, diff) = (is_set("_ansible_check_mode"), is_set("_ansible_diff"));
         let called = given.get("_ansible_module_name").and_then(Value::as_str).map(str::to_owned);
@@ -94,7 +95,7 @@ impl Call {
         // Ansible puts its own prefix in front of the program's name.
         let is_facts = program.ends_with(FACTS.name) || given.get("action").is_some_and(begins);
         let module = if is_facts { FACTS } else { CONTAINER };
-        let mut given = module.read(called.as_deref().unwrap_or(module.name), given).map_err(Answer::failed)?;
+        let mut given = module.read(called.as_deref().unwrap_or(module.name), given).map_err(Failure::said)?;
         let action = text(given.remove("action"));
         if is_facts {
             return FactsCall::of(action, &given).map(Self::Facts);
@@ -111,7 +112,7 @@ fn text(value: Option<Value>) -> String {
 }
 
 impl FactsCall {
-    fn of(action: String, given: &Map<String, Value>) -> Result<Self, Answer> {
+    fn of(action: String, given: &Map<String, Value>) -> Result<Self, Failure> {
         let names = given.get("name").and_then(Value::as_array).into_iter().flatten();
         Ok(Self {
             action,
@@ -123,20 +124,20 @@ impl FactsCall {
 }
 
 /// The Python modules take everything but docker for podman.
-fn engine(given: Option<&Value>) -> Result<Engine, Answer> {
+fn engine(given: Option<&Value>) -> Result<Engine, Failure> {
     match given.and_then(Value::as_str) {
         None | Some("docker") => Ok(Engine::Docker),
         Some("podman") => Ok(Engine::Podman),
         Some(other) => {
-            Err(Answer::failed(format!("value of container_engine must be one of: docker, podman, got: {other}")))
+            Err(Failure::said(format!("value of container_engine must be one of: docker, podman, got: {other}")))
         }
     }
 }
 
 impl ContainerCall {
-    fn of(action: String, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Answer> {
+    fn of(action: String, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Failure> {
         let mut common = match given.remove("common_options") {
-            Some(Value::Object(common)) => converted(common).map_err(Answer::failed)?,
+            Some(Value::Object(common)) => converted(common).map_err(Failure::said)?,
             _ => Map::new(),
         };
         engine(given.get("container_engine").or_else(|| common.get("container_engine")))?;
@@ -163,35 +164,35 @@ impl ContainerCall {
     }
 
     /// The container that it is about.
-    pub(crate) fn name(&self) -> Result<ContainerName, Answer> {
-        self.parameters.name.clone().ok_or_else(|| Answer::failed("name: is missing"))
+    pub(crate) fn name(&self) -> Result<ContainerName, Failure> {
+        self.parameters.name.clone().ok_or_else(|| Failure::said("name: is missing"))
     }
 
-    pub(crate) fn volume(&self) -> Result<VolumeName, Answer> {
-        self.name()?.as_str().parse().map_err(|error| Answer::failed(format!("name: {error}")))
+    pub(crate) fn volume(&self) -> Result<VolumeName, Failure> {
+        self.name()?.as_str().parse().map_err(|error| Failure::said(format!("name: {error}")))
     }
 
-    pub(crate) fn image(&self) -> Result<ImageRef, Answer> {
-        self.parameters.image.clone().ok_or_else(|| Answer::failed("image: is missing"))
+    pub(crate) fn image(&self) -> Result<ImageRef, Failure> {
+        self.parameters.image.clone().ok_or_else(|| Failure::said("image: is missing"))
     }
 
     /// The container that is described.
-    pub(crate) fn spec(&self) -> Result<ContainerSpec, Answer> {
+    pub(crate) fn spec(&self) -> Result<ContainerSpec, Failure> {
         if let Some(unsupported) = &self.unsupported {
-            return Err(unsupported.clone());
+            return Err(unsupported.clone().into());
         }
         let read = self.parameters.clone().into_spec(&Host::local());
-        let (_, mut spec) = read.map_err(|violations| Answer::failed(violations.to_string()))?;
+        let (_, mut spec) = read.map_err(|violations| Failure::said(violations.to_string()))?;
         // The start of a unit has watched it for a second already.
         spec.deploy.settle = Some(TimeSpan::from_secs(1));
         Ok(spec)
     }
 
     /// What its unit is made from, which does not depend on the image.
-    pub(crate) fn service(&self, engine: EngineKind) -> Result<Service, Answer> {
+    pub(crate) fn service(&self, engine: EngineKind) -> Result<Service, Failure> {
         let image = self.parameters.image.clone().or_else(|| "none".parse().ok());
         let read = Parameters { image, ..self.parameters.clone() }.into_spec(&Host::local());
-        let (name, spec) = read.map_err(|violations| Answer::failed(violations.to_string()))?;
+        let (name, spec) = read.map_err(|violations| Failure::said(violations.to_string()))?;
         Ok(Service::new(name, engine, &spec))
     }
 
@@ -264,7 +265,7 @@ mod tests {
         match Call::of("kolla_container", serde_json::from_value(arguments).unwrap()) {
             Ok(Call::Container(call)) => Ok(*call),
             Ok(Call::Facts(call)) => Err(format!("{call:?}")),
-            Err(answer) => Err(answer.msg.unwrap()),
+            Err(failure) => Err(Answer::from(failure).msg.unwrap()),
         }
     }
 
@@ -318,7 +319,7 @@ mod tests {
 
         let Call::Facts(facts) = by_action else { panic!("{by_action:?}") };
         assert_eq!((facts.names.len(), facts.all), (2, false));
-        assert!(by_name.msg.unwrap().starts_with("value of action must be one of: get_containers, "));
+        assert!(Answer::from(by_name).msg.unwrap().starts_with("value of action must be one of: get_containers, "));
     }
 
     #[test]
@@ -326,7 +327,7 @@ mod tests {
         let wrong = |more: Value| {
             let mut arguments = json!({"action": "start_container", "name": "x", "image": "y"});
             arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            let answer = call(arguments).unwrap().spec().unwrap_err();
+            let answer = Answer::from(call(arguments).unwrap().spec().unwrap_err());
             (answer.msg.unwrap(), answer.more)
         };
 

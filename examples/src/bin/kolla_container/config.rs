@@ -4,7 +4,6 @@ use kolla_container_core::spec::ConfigCheck;
 use kolla_container_core::state::{ContainerState, EngineKind, Exec, Status};
 use kolla_container_core::{ContainerSpec, ErrorKind, Runtime, Shown};
 
-use crate::answer::Answer;
 use crate::failure::Failure;
 
 /// What the check has found.
@@ -39,17 +38,21 @@ pub(crate) async fn check(
         137 => Ok(Checked::OutOfDate("container exited abruptly during config check".to_owned())),
         code => {
             let why = format!("Failed to compare container configuration: ExitCode: {code} Message: {}", said.trim());
-            Err(Answer::failed(why).into())
+            Err(Failure::said(why))
         }
     }
 }
 
 /// Line by line, so that one that is hidden hides no other.
 fn without_secrets(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(output);
-    text.lines()
-        .map(|line| format!("{}\n", if line.is_empty() { String::new() } else { Shown::text(line).to_string() }))
-        .collect()
+    let mut said = String::new();
+    for line in String::from_utf8_lossy(output).lines() {
+        if !line.is_empty() {
+            said.push_str(&Shown::text(line).to_string());
+        }
+        said.push('\n');
+    }
+    said
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ impl<'a> Container<'a> {
             (true, None) => "absent".to_owned(),
         };
         let plan = self.plan(goal).await?;
-        let changes = plan.containers.iter().any(|plan| is_change(plan));
+        let changes = plan.containers.iter().any(is_change);
         let after = if changes { after } else { &before };
         let diff = self.call.diff.then(|| sides(&before, after, plan.containers.first()));
         if self.call.check {

@@ -33,7 +33,9 @@ impl Kind {
         match (self, value) {
             (Self::Text, Value::Null) => Ok(Value::String(String::new())),
             (Self::Text, value) => Ok(Value::String(python::text(&value))),
-            (Self::Flag, value @ Value::Bool(_)) | (Self::List, value @ Value::Array(_)) => Ok(value),
+            (Self::Flag, value @ Value::Bool(_))
+            | (Self::List, value @ Value::Array(_))
+            | (Self::Map, value @ Value::Object(_)) => Ok(value),
             (Self::Flag, value @ (Value::String(_) | Value::Number(_))) => flag(&value).map(Value::Bool),
             (Self::Number, Value::Bool(is_one)) => Ok(Value::from(u8::from(is_one))),
             (Self::Number, value) => number(&value)
@@ -41,7 +43,6 @@ impl Kind {
                 .ok_or_else(|| format!("\"{}\" cannot be converted to an int", python::literal(&value))),
             (Self::List, Value::String(text)) => Ok(text.split(',').map(Value::from).collect()),
             (Self::List, value @ (Value::Number(_) | Value::Bool(_))) => Ok(Value::from(vec![python::text(&value)])),
-            (Self::Map, value @ Value::Object(_)) => Ok(value),
             (Self::Map, Value::String(text)) => map(&text).map(Value::Object),
             (kind, value) => {
                 Err(format!("<class '{}'> cannot be converted to a {}", python::type_name(&value), kind.name()))

@@ -150,24 +150,24 @@ impl Differences {
                 (Some((_, name)), ..) => self.add(in_its_words(name, entry, call)),
                 (_, Some((_, name, key)), _) => {
                     let key = entry.key.as_ref().map_or_else(|| (*key).to_owned(), |inner| format!("{key}[{inner}]"));
-                    self.add_key(name, key, entry);
+                    self.add_key(name, &key, entry);
                 }
                 (.., Some((_, name))) => {
                     let name = if field == "mounts" && is_tmpfs(entry) { "tmpfs" } else { name };
                     let key = entry.key.clone().unwrap_or_else(|| "no-new-privileges".to_owned());
-                    self.add_key(name, key, entry);
+                    self.add_key(name, &key, entry);
                 }
                 _ => self.add(Difference::new(field, shown(&entry.current), shown(&entry.desired))),
             }
         }
     }
 
-    fn add_key(&mut self, name: &str, key: String, entry: &Entry) {
+    fn add_key(&mut self, name: &str, key: &str, entry: &Entry) {
         self.add(Difference::new(name, Map::new(), Map::new()));
         let Some(known) = self.0.iter_mut().find(|known| known.name == name) else { return };
         for (side, value) in [(&mut known.current, &entry.current), (&mut known.desired, &entry.desired)] {
             if let Value::Object(side) = side {
-                side.insert(key.clone(), shown(value));
+                side.insert(key.to_owned(), shown(value));
             }
         }
     }
@@ -207,7 +207,7 @@ pub(crate) fn sides(before: &str, after: &str, plan: Option<&ContainerPlan>) -> 
             let key = key.as_ref().map(|key| format!("[{key}]")).unwrap_or_default();
             for (side, value) in [(&mut old, current), (&mut new, desired)] {
                 if !value.is_not_set() {
-                    side.push_str(&format!("{}{key}: {value}\n", change.field));
+                    side.extend([change.field.as_str(), &key, ": ", &value.to_string(), "\n"]);
                 }
             }
         }
@@ -227,7 +227,7 @@ mod tests {
         std::fs::write(file.path(), arguments.to_string()).unwrap();
         match crate::call::Call::read("kolla_container", file.path()).unwrap() {
             crate::call::Call::Container(call) => *call,
-            other => panic!("{other:?}"),
+            facts @ crate::call::Call::Facts(_) => panic!("{facts:?}"),
         }
     }
 

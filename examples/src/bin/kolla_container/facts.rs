@@ -49,7 +49,7 @@ async fn of_each(
     let mut found = Map::new();
     for name in &call.names {
         let Some(document) = documents.container(name).await? else {
-            return Err(Answer::failed(format!("No such container: {name}")).into());
+            return Err(Failure::said(format!("No such container: {name}")));
         };
         found.insert(name.clone(), of(&document));
     }

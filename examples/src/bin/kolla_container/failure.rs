@@ -18,6 +18,13 @@ pub(crate) enum Failure {
     Of(Error),
 }
 
+impl Failure {
+    /// What is wrong with what was asked for.
+    pub(crate) fn said(msg: impl Into<String>) -> Self {
+        Answer::failed(msg).into()
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Of(error)

@@ -39,7 +39,7 @@ pub(crate) async fn pulled(
     }
     match images.ensure(&request.with_policy(policy)).await {
         Ok(ensured) => Ok(ensured.changed),
-        Err(error) => Err(Answer::failed(failure::of_pull(call, &error)).into()),
+        Err(error) => Err(Failure::said(failure::of_pull(call, &error))),
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn remove(call: &ContainerCall, images: &ImageManager) -> Resul
     } else {
         match images.remove(&image).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                return Err(Answer::failed(format!("Image '{}' is currently in-use", call.image)).into());
+                return Err(Failure::said(format!("Image '{}' is currently in-use", call.image)));
             }
             removed => removed?,
         }

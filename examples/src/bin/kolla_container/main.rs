@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
             let program = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy();
             match Call::read(&program, Path::new(&file)) {
                 Ok(call) => act::act(&call).await,
-                Err(answer) => answer,
+                Err(failure) => failure.into(),
             }
         }
         _ => Answer::failed("give one argument, the file with the parameters; --help says more"),

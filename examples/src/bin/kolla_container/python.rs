@@ -64,7 +64,7 @@ fn quoted(text: &str) -> String {
             '\r' => written.push_str("\\r"),
             '\t' => written.push_str("\\t"),
             letter if letter == quote => written.extend(['\\', letter]),
-            letter if letter.is_control() => written.push_str(&format!("\\x{:02x}", u32::from(letter))),
+            letter if letter.is_control() => written.extend(["\\x".to_owned(), format!("{:02x}", u32::from(letter))]),
             letter => written.push(letter),
         }
     }

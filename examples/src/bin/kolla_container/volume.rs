@@ -36,7 +36,7 @@ pub(crate) async fn remove(call: &ContainerCall, runtime: &dyn Runtime) -> Resul
     if is_there && !call.check {
         match runtime.remove_volume(&name).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                return Err(Answer::failed(format!("Volume named '{name}' is currently in-use")).into());
+                return Err(Failure::said(format!("Volume named '{name}' is currently in-use")));
             }
             removed => removed?,
         }
