@@ -10,8 +10,8 @@ use super::{dimensions, healthcheck, mounts};
 use crate::name::ContainerName;
 use crate::quantity::TimeSpan;
 use crate::spec::{
-    Capability, CleanPath, Command, ConfigCheck, ContainerSpec, Deadlines, Deploy, Environment, NamespaceMode,
-    Mounts, Namespaces, Network, NetworkMode, RestartPolicy, Security, SecurityOpt, Stale, StartLimit, Variable, VolumesFrom,
+    Capability, CleanPath, Command, ConfigCheck, ContainerSpec, Deadlines, Deploy, Environment, Mounts, NamespaceMode,
+    Namespaces, Network, NetworkMode, RestartPolicy, Security, SecurityOpt, Stale, StartLimit, Variable, VolumesFrom,
 };
 use crate::text::ParseError;
 use crate::violation::{FieldPath, Violation, Violations};
