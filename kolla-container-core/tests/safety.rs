@@ -111,6 +111,20 @@ async fn an_old_container_gets_its_port_back_from_the_new_one_before_it_starts()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_container_that_need_not_be_healthy_is_not_taken_back_by_the_next_run() {
+    let world = World::with(serde_json::json!({"image": "a:1"})).await;
+    let wanted = db(serde_json::json!({"image": "unwell", "deploy": {"healthy": false}}));
+    world.cut_at("remove_container", &wanted).await;
+    let new = world.db().await;
+
+    let report = world.reconcile(&wanted).await;
+
+    assert!(report.is_success(), "{report}");
+    assert_eq!((world.db().await.id, world.container("db.previous").await), (new.id, None));
+    assert_eq!(new.config.image, spec(serde_json::json!({"image": "unwell"})).image);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_volume_that_somebody_else_made_meanwhile_is_not_taken_back() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
     let wanted = db(serde_json::json!({"image": "exits", "mounts": ["data:/d"]}));

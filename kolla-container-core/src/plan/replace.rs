@@ -155,7 +155,7 @@ impl Subject<'_> {
     fn start_new(&self, wanted: &ContainerSpec, steps: &mut Steps) {
         self.start(&Target::New, steps);
         if let Some(Action::Verify { healthy, settle, .. }) = steps.steps.last_mut().map(|step| &mut step.action) {
-            *healthy = true;
+            *healthy |= wanted.deploy.waits_for_health();
             *settle = wanted.deploy.settle_time();
         }
     }

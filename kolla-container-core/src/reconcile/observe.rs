@@ -185,14 +185,16 @@ async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) ->
     }
     let default = Deploy::default();
     let deploy = goal.spec().map_or(&default, |spec| &spec.deploy);
+    let healthy = deploy.waits_for_health() || matches!(goal, Goal::Healthy(_));
     let (settle, deadline) = if reconciler.look_once {
         (Duration::ZERO, Duration::ZERO)
     } else {
-        let patience = if new.config.healthcheck.is_active() { deploy.deadlines.healthy() } else { Duration::ZERO };
+        let waits = healthy && new.config.healthcheck.is_active();
+        let patience = if waits { deploy.deadlines.healthy() } else { Duration::ZERO };
         let settle = deploy.settle_time();
         (settle, settle.saturating_add(deploy.deadlines.request()).saturating_add(patience))
     };
-    let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, true, settle);
+    let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, healthy, settle);
     matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())))
 }
 

@@ -30,6 +30,13 @@ pub struct Deploy {
     /// How long a new container is watched before the old one is removed. Default: 3 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<TimeSpan>,
+    /// Whether the old one is removed only when the health check of the new one, where it has one, says that it is
+    /// well; without, it only has to go on running. Default: true.
+    ///
+    /// For services that get healthy only by what is done after their replacement.
+    /// [`Goal::Healthy`](crate::Goal::Healthy) waits for health in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
     /// How long each kind of step may take.
     #[serde(skip_serializing_if = "Deadlines::is_default")]
     pub deadlines: Deadlines,
@@ -39,6 +46,11 @@ impl Deploy {
     /// How long a new container is watched.
     pub fn settle_time(&self) -> Duration {
         self.settle.map_or(Duration::from_secs(3), TimeSpan::as_duration)
+    }
+
+    /// Whether a new container has to be healthy before the old one is removed.
+    pub fn waits_for_health(&self) -> bool {
+        self.healthy.unwrap_or(true)
     }
 
     /// Whether a supervisor, where there is one, is in charge.

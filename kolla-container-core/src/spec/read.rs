@@ -17,10 +17,11 @@ use crate::text::ParseError;
 use crate::violation::{FieldPath, Violations};
 
 /// Where the fields of the groups stand, so that `memory` can be answered with `resources.memory`.
-pub(crate) const NESTED: [&str; 58] = [
+pub(crate) const NESTED: [&str; 59] = [
     "deploy.config_check",
     "deploy.create_missing_sources",
     "deploy.deadlines",
+    "deploy.healthy",
     "deploy.replace",
     "deploy.settle",
     "deploy.start_limit",

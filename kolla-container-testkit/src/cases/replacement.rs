@@ -21,6 +21,7 @@ cases! { "replacement";
     a_new_container_that_crashes_in_a_loop_is_taken_back;
     a_new_container_that_gets_unhealthy_is_taken_back;
     a_new_container_that_does_not_get_healthy_in_time_is_taken_back;
+    a_new_container_need_not_be_healthy_where_its_spec_says_so;
     a_new_container_that_cannot_be_started_is_taken_back;
     an_image_that_cannot_be_pulled_leaves_the_old_container_running ["registry"];
     an_old_container_that_was_stopped_stays_stopped_when_the_new_one_fails;
@@ -173,6 +174,21 @@ async fn a_new_container_that_does_not_get_healthy_in_time_is_taken_back(h: &Har
     let report = fails(h, h.spec(json!({"image": image, "deploy": {"deadlines": deadlines}}))).await;
 
     assert_eq!(report.failures().next().unwrap().1.error.kind(), ErrorKind::TimedOut);
+}
+
+async fn a_new_container_need_not_be_healthy_where_its_spec_says_so(h: &Harness) {
+    let name = h.name("web");
+    let image = h.images().unhealthy.to_string();
+    let new = |deploy: Value| h.spec(json!({"image": image, "deploy": deploy}));
+    h.reach(&name, running(h, 1)).await;
+    let before = trace(h.see(&name).await);
+
+    let asked = h.try_to_reach(&name, Goal::healthy(new(json!({"healthy": false})))).await;
+    assert_taken_back(h, &before, &asked).await;
+    let report = h.reach(&name, Goal::running(new(json!({"healthy": false, "settle": "1s"})))).await;
+
+    assert_eq!(report.containers[0].effect, Effect::Replaced);
+    h.assert_reached(&name, Goal::running(new(json!({})))).await;
 }
 
 async fn a_new_container_that_cannot_be_started_is_taken_back(h: &Harness) {
