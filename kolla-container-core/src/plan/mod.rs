@@ -183,6 +183,12 @@ impl ContainerPlan {
         Self { refused: Some(error), ..Self::new(name) }
     }
 
+    /// The existing container that it is about, as it is once what an interrupted run left behind is cleared away: what
+    /// it is doing. What differs in its configuration is in `changes`, whatever it is doing.
+    pub fn existing(&self) -> Option<&ContainerState> {
+        self.survivor.as_deref()
+    }
+
     /// The id of the existing container that it is about.
     pub(crate) fn subject(&self) -> Option<&ContainerId> {
         self.survivor.as_ref().map(|survivor| &survivor.id)
