@@ -136,6 +136,68 @@ async fn what_is_taken_away_is_noticed_although_nobody_knows_the_default() {
     assert_eq!(host.changes_as(Comparison::stated(), bare()).await, Vec::<String>::new());
 }
 
+/// What only a daemon's flags decide: what is taken out of a spec is noticed where it was recorded.
+fn with_flags() -> Host {
+    Host(MemoryEngine::new().with_facts(|facts| {
+        facts.defaults.namespaces.ipc = None;
+        (facts.defaults.resources.shm_size, facts.defaults.resources.ulimits) = (None, None);
+        facts.defaults.logging.options = None;
+    }))
+}
+
+fn with_all_of_those() -> Value {
+    json!({
+        "image": "a:1", "hostname": "web", "namespaces": {"ipc": "private"},
+        "resources": {"shm_size": "32m", "ulimits": {"nofile": "512:1024", "core": 0}},
+        "logging": {"options": {"max-size": "1m", "splunk-token": "hunter2"}}
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stated_of_a_default_that_nobody_knows_is_missed_when_it_is_stated_no_more() {
+    let host = with_flags();
+    host.reach(with_all_of_those()).await;
+    assert!(host.plan(with_all_of_those()).await.is_empty());
+
+    let gone = [
+        "hostname: web -> not set",
+        "namespaces.ipc: private -> not set",
+        "resources.shm_size: 32m -> not set",
+        "resources.ulimits[core]: 0 -> not set\nresources.ulimits[nofile]: 512:1024 -> not set",
+        "logging.options[max-size]: 1m -> not set\nlogging.options[splunk-token]: (secret) -> not set",
+    ];
+    assert_eq!(host.changes(bare()).await, gone);
+    assert_eq!(host.changes_as(Comparison::stated(), bare()).await, Vec::<String>::new());
+    assert_eq!(host.changes_as(Comparison::kolla(), bare()).await, [gone[3]]);
+
+    assert_eq!(host.reach(bare()).await, Effect::Replaced);
+    assert!(host.plan(bare()).await.is_empty());
+    assert_eq!(host.label().await, "v1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_that_is_stated_no_more_is_missed_and_none_that_the_engine_added() {
+    let host = with_flags();
+    let limits = |limits: Value| json!({"image": "a:1", "resources": {"ulimits": limits}});
+    host.reach(limits(json!({"nofile": 512, "core": 0}))).await;
+    let added = spec(limits(json!({"nofile": 512, "core": 0, "nproc": 9}))).resources.ulimits;
+    host.0.meddle(&name("web"), |config| config.resources.ulimits = added);
+
+    assert!(host.plan(limits(json!({"nofile": 512, "core": 0}))).await.is_empty());
+    assert_eq!(host.changes(limits(json!({"nofile": 512}))).await, ["resources.ulimits[core]: 0 -> not set"]);
+    assert_eq!(host.changes(limits(json!({"nofile": 1}))).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_stated_is_not_missed_where_nobody_knows_the_default() {
+    let host = with_flags();
+    host.0.load(&"a:1".parse().expect("a reference"), ImageTemplate::default());
+    let created = host.0.create_container(&name("web"), &spec(with_all_of_those())).await.expect("it can be made");
+    host.0.start_container(&created.id).await.expect("it can be started");
+
+    assert!(host.plan(bare()).await.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn to_state_what_is_so_by_itself_is_no_change_either_way() {
     let stated = || json!({"image": "a:1", "init": false, "resources": {"sysctls": {}}});

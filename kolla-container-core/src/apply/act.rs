@@ -104,7 +104,8 @@ impl Run<'_> {
             self.inherit(&mut spec, inherits).await?;
         }
         let stated = stated_fields(&spec);
-        let applied = Some(record(&spec, &self.means.runtime.engine().features));
+        let engine = self.means.runtime.engine();
+        let applied = Some(record(&spec, &engine.features, &engine.defaults));
         let mut mark = Owner { secrets: declared_secrets(&spec), applied, ..Owner::default() };
         if let Some(Replaced { id, restart }) = replaces {
             // To the nanosecond: it also tells this run's container from that of another run.

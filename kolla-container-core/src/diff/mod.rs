@@ -151,24 +151,34 @@ struct Comparing<'a> {
 impl Visitor for Comparing<'_> {
     fn field<T: Value>(&mut self, field: &Field<T>) {
         let Some(current) = (field.get)(self.observed) else { return self.compare_with_record(field) };
-        let Some(desired) = (field.get)(self.expected) else { return };
+        let stated_no_more = self.stated_no_more(field, current);
+        let Some(desired) = (field.get)(self.expected) else {
+            return self.change(field, stated_no_more, Remedy::Recreate);
+        };
         // What an image that is gone, or a daemon's own flags, put into a map cannot be known.
         let unknown_image = self.surroundings.image.is_none() && expect::FROM_IMAGES.contains(&field.path);
         let unknown_default = (field.get)(&self.surroundings.engine.defaults).is_none();
         let extra =
             self.surroundings.comparison.mode(field.path) == Mode::AllowExtra || unknown_image || unknown_default;
         let mut entries = T::differences(desired, current, extra);
+        entries.extend(stated_no_more);
         // What is made anew for the rest gets its parts in any case.
         if entries.is_empty() {
             entries = self.differing_parts(field);
         }
+        let can_update = self.surroundings.engine.features.can_update(field.path);
+        let remedy = match field.cure {
+            Cure::Update if can_update && !desired.is_no_limit() => Remedy::Update,
+            Cure::UpdateToAny if can_update => Remedy::Update,
+            Cure::Recreate | Cure::Update | Cure::UpdateToAny => Remedy::Recreate,
+        };
+        self.change(field, entries, remedy);
+    }
+}
+
+impl Comparing<'_> {
+    fn change<T: Value>(&mut self, field: &Field<T>, entries: Vec<Entry>, remedy: Remedy) {
         if !entries.is_empty() {
-            let can_update = self.surroundings.engine.features.can_update(field.path);
-            let remedy = match field.cure {
-                Cure::Update if can_update && !desired.is_no_limit() => Remedy::Update,
-                Cure::UpdateToAny if can_update => Remedy::Update,
-                Cure::Recreate | Cure::Update | Cure::UpdateToAny => Remedy::Recreate,
-            };
             self.found.changes.push(Change { field: field.path.into(), entries, remedy });
         }
     }

@@ -1,17 +1,21 @@
-//! What stands in for a field that an engine does not report: what we recorded when we made the container.
+//! What stands in for what an engine does not tell: what we recorded when we made the container.
 //!
-//! Recorded and compared is what a user states, never what an image or an engine adds to it.
+//! Recorded and compared is what a user states, never what an image or an engine adds to it. A field that the engine
+//! does not report is recorded in any case; one of which only its default is not known, where it is stated: then it
+//! can be told that it is stated no more.
 
-use super::fields::{Field, Visitor, visit};
+use std::collections::BTreeSet;
+
+use super::fields::{Cure, Field, Visitor, visit};
 use super::value::Value;
 use super::{Change, Comparing, Entry, Mode, Remedy};
 use crate::shown::Shown;
 use crate::spec::{ContainerSpec, TextMap};
 use crate::state::{Applied, ContainerState, Features, ImageState, Owner, Recorded};
 
-/// The record of a container that is made from `spec`, on an engine with these features.
-pub(crate) fn record(spec: &ContainerSpec, features: &Features) -> Applied {
-    let mut recording = Recording { spec, features, applied: Applied::default() };
+/// The record of a container that is made from `spec`, on an engine with these features and defaults.
+pub(crate) fn record(spec: &ContainerSpec, features: &Features, defaults: &ContainerSpec) -> Applied {
+    let mut recording = Recording { spec, features, defaults, applied: Applied::default() };
     visit(&mut recording);
     recording.applied
 }
@@ -19,7 +23,14 @@ pub(crate) fn record(spec: &ContainerSpec, features: &Features) -> Applied {
 struct Recording<'a> {
     spec: &'a ContainerSpec,
     features: &'a Features,
+    defaults: &'a ContainerSpec,
     applied: Applied,
+}
+
+impl Recording<'_> {
+    fn note(&mut self, path: &str, recorded: Recorded) {
+        self.applied = std::mem::take(&mut self.applied).with(path, recorded);
+    }
 }
 
 impl Visitor for Recording<'_> {
@@ -27,14 +38,36 @@ impl Visitor for Recording<'_> {
         let value = (field.get)(self.spec).as_ref();
         if !self.features.is_reported(field.path) {
             if let Some(recorded) = recorded(field, value) {
-                self.applied = std::mem::take(&mut self.applied).with(field.path, recorded);
+                self.note(field.path, recorded);
             }
             return;
         }
         for (path, part) in untold_parts::<T>(field.path, self.features) {
-            self.applied = std::mem::take(&mut self.applied).with(&path, recorded_part(&path, part, value));
+            self.note(&path, recorded_part(&path, part, value));
+        }
+        let Some(value) = value.filter(|value| has_unknown_default(field, self.defaults) && !value.is_nothing()) else {
+            return;
+        };
+        let settings = value.settings();
+        for (key, text, _) in settings.iter().filter(|(key, ..)| !key.contains([' ', '='])) {
+            let path = setting(field.path, key);
+            self.note(&path, Recorded::value(&path, text));
+        }
+        if let (true, Some(recorded)) = (settings.is_empty(), recorded(field, Some(value))) {
+            self.note(field.path, recorded);
         }
     }
+}
+
+/// Whether only the flags of a daemon decide what the field is where nobody states it. What an image is, and for which
+/// platform, no engine has a default of; and what was changed in place is in no record.
+fn has_unknown_default<T: Value>(field: &Field<T>, defaults: &ContainerSpec) -> bool {
+    (field.get)(defaults).is_none() && field.cure == Cure::Recreate && !["image", "platform"].contains(&field.path)
+}
+
+/// The line of a key of a map.
+fn setting(field: &str, key: &str) -> String {
+    format!("{field}[{key}]")
 }
 
 /// The parts of a field of which the engine says nothing, by their paths.
@@ -117,6 +150,33 @@ impl Comparing<'_> {
     }
 }
 
+impl Comparing<'_> {
+    /// What was stated when the container was made and is stated no more, where nobody knows what it is by itself.
+    pub(super) fn stated_no_more<T: Value>(&self, field: &Field<T>, current: &T) -> Vec<Entry> {
+        let is_strict = self.surroundings.comparison.mode(field.path) == Mode::Strict;
+        let Some(record) = self.record.filter(|_| is_strict && has_unknown_default(field, self.defaults())) else {
+            return Vec::new();
+        };
+        let was_stated = |path: &str| matches!(record.field(path), Some(Recorded::Value(_)));
+        let expected = (field.get)(self.expected).as_ref();
+        let gone = |key, current| Entry { key, current, desired: Shown::not_set() };
+        let settings = current.settings();
+        if settings.is_empty() {
+            let is_gone = expected.is_none() && was_stated(field.path);
+            return if is_gone { vec![gone(None, current.shown())] } else { Vec::new() };
+        }
+        let expected: BTreeSet<String> =
+            expected.iter().flat_map(|value| value.settings()).map(|(key, ..)| key).collect();
+        let all =
+            settings.into_iter().filter(|(key, ..)| !expected.contains(key) && was_stated(&setting(field.path, key)));
+        all.map(|(key, _, shown)| gone(Some(key), shown)).collect()
+    }
+
+    fn defaults(&self) -> &ContainerSpec {
+        &self.surroundings.engine.defaults
+    }
+}
+
 /// What is there, as far as a record knows.
 fn current(recorded: Recorded) -> Shown {
     match recorded {
@@ -180,7 +240,7 @@ mod tests {
     fn no_value_is_digested_from_another_text_than_before() {
         let spec: ContainerSpec = serde_json::from_str(STATED).unwrap();
 
-        let text = record(&spec, &Features::all().unreporting(&field_names())).to_string();
+        let text = record(&spec, &Features::all().unreporting(&field_names()), &spec).to_string();
 
         for field in field_names() {
             assert!(text.contains(&format!(" {field}=")) && !text.contains(&format!(" {field}=-")), "{field}: {text}");
@@ -195,7 +255,7 @@ mod tests {
         let spec: ContainerSpec = serde_json::from_str(STATED).unwrap();
         let parts = ["devices.host", "devices.permissions", "mounts.relabel", "network.networks.addresses"];
 
-        let text = record(&spec, &Features::all().unreporting(&parts)).to_string();
+        let text = record(&spec, &Features::all().unreporting(&parts), &spec).to_string();
 
         assert_eq!(
             text,
@@ -204,10 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn nothing_stated_whose_default_is_not_known_is_digested_from_another_text_than_before() {
+        let spec: ContainerSpec = serde_json::from_str(STATED).unwrap();
+        let mut defaults = spec.clone();
+        (defaults.image, defaults.platform, defaults.restart) = (None, None, None);
+        (defaults.hostname, defaults.namespaces.ipc) = (None, None);
+        (defaults.resources.shm_size, defaults.resources.ulimits, defaults.logging.options) = (None, None, None);
+
+        let text = record(&spec, &Features::all(), &defaults).to_string();
+        let nothing = record(&ContainerSpec::default(), &Features::all(), &defaults).to_string();
+
+        insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!("record_of_stated", text.replace(' ', "\n"));
+        });
+        assert_eq!(nothing, "v1");
+    }
+
+    #[test]
     fn what_is_reported_is_not_recorded_and_what_asks_for_nothing_is_nothing() {
         let spec: ContainerSpec =
             serde_json::from_str(r#"{"image": "a", "tty": true, "storage_opt": {}, "cgroup_parent": "a"}"#).unwrap();
-        let text = |fields| record(&spec, &Features::all().unreporting(fields)).to_string();
+        let text = |fields| record(&spec, &Features::all().unreporting(fields), &spec).to_string();
 
         assert_eq!(text(&[]), "v1");
         assert_eq!(text(&["runtime", "storage_opt"]), "v1 runtime=- storage_opt=-");

@@ -52,6 +52,12 @@ pub(super) trait Value: Clone + PartialEq + Serialize {
         Vec::new()
     }
 
+    /// Of a map of settings, to which an engine may add some by itself: each key, its value as a text, and that fit to
+    /// be shown.
+    fn settings(&self) -> Vec<(String, String, Shown)> {
+        Vec::new()
+    }
+
     /// Parts of which an engine may say nothing although it reports the field: `relabel` of mounts.
     const PARTS: &'static [&'static str] = &[];
 
@@ -245,6 +251,10 @@ impl Value for TextMap {
         by_key(&desired.0, &current.0, extra, |a, b| a == b, |key, value| Shown::named(key, value))
     }
 
+    fn settings(&self) -> Vec<(String, String, Shown)> {
+        self.0.iter().map(|(key, value)| (key.clone(), value.clone(), Shown::named(key, value))).collect()
+    }
+
     fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
@@ -305,6 +315,10 @@ impl Value for BTreeMap<UlimitName, Ulimit> {
 
     fn differences(desired: &Self, current: &Self, extra: bool) -> Vec<Entry> {
         by_key(desired, current, extra, |a, b| a == b, |_, ulimit| Shown::text(ulimit))
+    }
+
+    fn settings(&self) -> Vec<(String, String, Shown)> {
+        self.iter().map(|(name, ulimit)| (name.to_string(), ulimit.to_string(), Shown::text(ulimit))).collect()
     }
 
     fn is_nothing(&self) -> bool {

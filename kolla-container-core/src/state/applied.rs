@@ -1,7 +1,8 @@
 //! What was stated of a container when we made it, where its engine will not say.
 //!
-//! An engine that does not report a field leaves nothing to compare with. What we recorded ourselves in a label takes
-//! its place: a digest of each such value, so that the value itself is in no label.
+//! An engine that does not report a field leaves nothing to compare with, and one that does not tell a default does not
+//! tell what was stated. What we recorded ourselves in a label takes its place: a digest of each such value, so that the
+//! value itself is in no label.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +18,12 @@ const VERSION: &str = "v1";
 /// What is digested begins with this, so that it can be nobody else's digest.
 const DOMAIN: &str = "io.kolla-container.applied v1";
 
-/// The record of the fields that an engine does not report: the label `io.kolla-container.applied`.
+/// The record of what an engine does not tell: the label `io.kolla-container.applied`.
 ///
 /// - Its text is the version, then each field with the digest of what was stated, or `-` where nothing was; an engine
 ///   that reports everything leaves just the version.
+/// - Of fields that it reports, and whose default it does not tell, what was stated is there too: `hostname=`, and each key
+///   of a map by itself, `resources.ulimits[nofile]=`.
 /// - A field that it does not list is not known: an older version of this library, or another one of the engine, had no
 ///   need to record it.
 /// - A text of another version cannot be read; [`Owner`](super::Owner) keeps it, and nothing is recorded then.

@@ -25,8 +25,8 @@ pub struct Owner {
     pub restart: Option<RestartPolicy>,
     /// The variables whose values were declared secret (`io.kolla-container.secrets`).
     pub secrets: BTreeSet<String>,
-    /// What was stated of the fields that its engine does not report (`io.kolla-container.applied`). Every
-    /// container that a plan of ours made has it.
+    /// What was stated of the fields that its engine does not report, or of which it does not tell the default
+    /// (`io.kolla-container.applied`). Every container that a plan of ours made has it.
     pub applied: Option<Applied>,
     /// Labels of ours that this version does not know, without the namespace.
     pub others: BTreeMap<String, String>,

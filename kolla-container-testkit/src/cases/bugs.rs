@@ -344,6 +344,8 @@ async fn limits_of_files_and_processes_are_compared(h: &Harness) {
 
     let both = ["resources.ulimits[nofile]", "resources.ulimits[nproc]"];
     assert_eq!(noticed(h, limits(512)).await, both);
+    assert_eq!(noticed(h, json!({})).await, both);
+    made_once(h, json!({})).await;
 }
 
 async fn every_dimension_arrives_and_is_noticed_by_itself(h: &Harness) {

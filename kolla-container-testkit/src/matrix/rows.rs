@@ -199,9 +199,7 @@ pub fn rows() -> Vec<Row> {
         row("resources.ulimits", "set", json!({"nofile": {"soft": 512, "hard": 1024}})),
         row("resources.ulimits", "changed", json!({"RLIMIT_NOFILE": "600:1024"}))
             .from(json!({"nofile": {"soft": 512, "hard": 1024}})),
-        row("resources.ulimits", "one taken away", json!({"nofile": 512}))
-            .from(json!({"nofile": 512, "core": 0}))
-            .dropping_a_key(),
+        row("resources.ulimits", "one taken away", json!({"nofile": 512})).from(json!({"nofile": 512, "core": 0})),
         row("resources.sysctls", "set", json!({"net.core.somaxconn": "256"})),
         row("resources.sysctls", "changed", json!({"net.core.somaxconn": "512"}))
             .from(json!({"net.core.somaxconn": "256"})),
