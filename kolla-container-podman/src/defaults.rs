@@ -177,6 +177,7 @@ fn additions(version: &Version, info: &Info) -> Additions {
             "org.systemd.property.TimeoutStopUSec",
         ]),
         mount_options: words(&["exec", "nodev", "nosuid", "rprivate", "tmpcopyup"]),
+        source_options: words(&["nodev", "noexec", "nosuid"]),
         picks: true,
         default_network: "podman".parse().ok(),
         capabilities: (!own.is_empty()).then_some(CapabilitySets { given: own, reference }),

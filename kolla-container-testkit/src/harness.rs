@@ -188,11 +188,13 @@ impl Harness {
 
     /// What a container has mounted, without the options that the engine adds by itself.
     pub fn mounts(&self, state: &ContainerState) -> Option<Mounts> {
-        let added = &self.ground.runtime.engine().additions.mount_options;
+        let additions = &self.ground.runtime.engine().additions;
+        let added = &additions.mount_options;
+        let has_from_source = |flag: &str| added.contains(flag) || additions.source_options.contains(flag);
         let mut mounts = state.config.mounts.clone()?;
         for mount in mounts.0.values_mut() {
             match mount {
-                Mount::Bind(bind) => bind.flags.retain(|flag| !added.contains(&flag.to_string())),
+                Mount::Bind(bind) => bind.flags.retain(|flag| !has_from_source(&flag.to_string())),
                 Mount::Volume(volume) => volume.flags.retain(|flag| !added.contains(&flag.to_string())),
                 Mount::Tmpfs(_) | Mount::Devpts => {}
             }

@@ -63,9 +63,10 @@ fn add_entries<V: Clone>(expected: &mut BTreeMap<String, V>, there: &BTreeMap<St
 fn mounts(expected: &mut ContainerSpec, observed: &ContainerSpec, additions: &Additions) {
     let (Some(Mounts(expected)), Some(Mounts(there))) = (&mut expected.mounts, &observed.mounts) else { return };
     let is_added = |option: &str| additions.mount_options.contains(option);
+    let is_inherited = |option: &str| is_added(option) || additions.source_options.contains(option);
     for (target, mount) in expected {
         match (mount, there.get(target)) {
-            (Mount::Bind(mount), Some(Mount::Bind(there))) => add_flags(&mut mount.flags, &there.flags, is_added),
+            (Mount::Bind(mount), Some(Mount::Bind(there))) => add_flags(&mut mount.flags, &there.flags, is_inherited),
             (Mount::Volume(mount), Some(Mount::Volume(there))) => add_flags(&mut mount.flags, &there.flags, is_added),
             (Mount::Tmpfs(mount), Some(Mount::Tmpfs(Tmpfs { options, .. }))) => {
                 let stated = mount.options.clone();

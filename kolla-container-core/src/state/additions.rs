@@ -17,6 +17,8 @@ pub struct Additions {
     pub annotations: BTreeSet<String>,
     /// Options that it adds to mounts (`nodev`).
     pub mount_options: BTreeSet<String>,
+    /// Options that a bind mount has from the file system on which its source is (`noexec`).
+    pub source_options: BTreeSet<String>,
     /// Whether it says of ports of the host and of addresses that it has picked what it says of those that were asked
     /// for.
     pub picks: bool,

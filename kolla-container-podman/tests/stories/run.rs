@@ -11,6 +11,7 @@ cases! { "run";
     what_podman_run_made_is_replaced_by_its_export_and_then_nothing_is_to_do ["resources.memory_swap", "resources.cpus"];
     what_podman_run_made_with_nothing_said_is_exported_as_its_image_and_nothing_is_to_do;
     the_network_of_all_may_be_stated;
+    what_a_bind_has_from_the_file_system_of_its_source_is_no_difference_until_the_opposite_is_stated;
     a_device_by_a_symbolic_link_and_a_folder_of_devices_are_no_difference_until_they_change;
 }
 
@@ -34,6 +35,28 @@ const PODMAN_RUN: &str = "run --detach --interactive --init --name NAME --user 1
 struct Made {
     id: ContainerId,
     network: NetworkName,
+}
+
+/// What is on such a file system is `noexec` in the container, too, and Podman says so of the mount.
+async fn what_a_bind_has_from_the_file_system_of_its_source_is_no_difference_until_the_opposite_is_stated(h: &Harness) {
+    let name = h.name("web");
+    let goal = |options: &str| Goal::running(h.spec(json!({"mounts": [format!("/proc:/kit:{options}")]})));
+
+    h.reach(&name, goal("rw")).await;
+
+    let mounts = h.see(&name).await.config.mounts.unwrap();
+    let there = mounts.0.values().next().unwrap().describe();
+    assert!(there.contains("noexec") && there.contains("nosuid"), "{there}");
+    h.assert_reached(&name, goal("rw")).await;
+    h.assert_reached(&name, goal("noexec,nosuid")).await;
+    let changed = |plan: &kolla_container_core::Plan| -> Vec<String> {
+        plan.containers.iter().flat_map(|plan| &plan.changes).map(|change| change.field.to_string()).collect()
+    };
+    for options in ["exec", "ro", "dev"] {
+        assert_eq!(changed(&h.plan(&name, goal(options)).await), ["mounts"], "{options}");
+    }
+    let exported = h.reconciler().export(&name).await.unwrap().unwrap();
+    h.assert_reached(&name, Goal::running(exported)).await;
 }
 
 async fn podman_run_with_everything(h: &Harness) -> Made {
