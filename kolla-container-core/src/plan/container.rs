@@ -373,7 +373,8 @@ impl Subject<'_> {
         let mut steps = Steps::because(Cause::Asked);
         let removes_itself = wanted.auto_remove == Some(true);
         if let Some(old) = there {
-            if old.status.is_up() || old.status.is_passing() {
+            let is_busy = old.status.is_up() || old.status.is_passing();
+            if is_busy && (!options.over_running || old.status == Status::Removing) {
                 let reason = format!("a container of that name is {}; stop it first", old.status);
                 return self.refuse(ErrorKind::Conflict, "run container", reason);
             }
@@ -382,14 +383,10 @@ impl Subject<'_> {
         // Whoever removes itself takes its exit status and its output along.
         let wanted = &ContainerSpec { auto_remove: Some(false), ..wanted.clone() };
         self.make(wanted, &self.name.clone(), None, &mut steps);
-        if let Some(old) = there {
-            // Only when everything that can be fetched is there.
-            let mut remove = Steps::because(Cause::Asked);
-            remove
-                .once(Action::Remove { target: Target::Existing(old.id.clone()), only_named: Some(self.name.clone()) });
-            let before_creation = steps.steps.len().saturating_sub(1);
-            steps.steps.splice(before_creation..before_creation, remove.steps);
-        }
+        // Only when everything that can be fetched is there.
+        let creation = steps.steps.pop();
+        self.make_room(there, &mut steps);
+        steps.steps.extend(creation);
         steps.undone_by(
             Action::Start { target: Target::New },
             [Action::Stop { target: Target::New, grace: wanted.stop_timeout }],
@@ -399,6 +396,25 @@ impl Subject<'_> {
             steps.committed(Action::Discard { target: Target::New });
         }
         self.take(steps, Effect::Ran);
+    }
+
+    /// Takes away what has the name of a container that is to be run to its end, and the unit that would start it again.
+    fn make_room(&mut self, there: Option<&ContainerState>, steps: &mut Steps) {
+        if self.unit.there.is_some() {
+            if let Some(old) = there {
+                self.thaw(old, steps);
+            }
+            steps.once(Action::StopUnit { name: self.name.clone() });
+            steps.once(Action::RemoveUnit { name: self.name.clone() });
+        }
+        if let Some(old) = there {
+            let target = Target::Existing(old.id.clone());
+            if old.status.is_up() || old.status.is_passing() {
+                steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
+            }
+            steps.once(Action::Remove { target, only_named: Some(self.name.clone()) });
+        }
+        self.note_others();
     }
 
     fn without_spec(&mut self, there: Option<&ContainerState>) {

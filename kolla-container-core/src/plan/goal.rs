@@ -42,7 +42,7 @@ pub enum Goal {
         /// Which one.
         signal: Signal,
     },
-    /// A container of its name is made, run to its end, and removed.
+    /// A container of its name is made, run to its end, and removed. It has no unit; one that is there is taken away.
     Run(Box<ContainerSpec>, RunOptions),
 }
 
@@ -53,12 +53,15 @@ pub struct RunOptions {
     pub deadline: Option<TimeSpan>,
     /// Whether it is removed when it has ended.
     pub remove: bool,
+    /// Whether a container of its name that is up is stopped and removed first, when all is there that the new one
+    /// needs; without, it is a conflict. One that has ended is removed in any case.
+    pub over_running: bool,
 }
 
 impl Default for RunOptions {
-    /// As long as it takes, and removed afterwards.
+    /// As long as it takes, removed afterwards, and not over one that is up.
     fn default() -> Self {
-        Self { deadline: None, remove: true }
+        Self { deadline: None, remove: true, over_running: false }
     }
 }
 

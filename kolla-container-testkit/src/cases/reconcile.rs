@@ -45,6 +45,7 @@ cases! { "reconcile";
     a_run_keeps_its_container_when_asked;
     a_run_that_takes_too_long_is_ended_and_removed;
     a_run_refuses_to_replace_what_runs;
+    a_run_replaces_what_runs_when_asked;
     a_stopped_container_is_started_and_not_replaced;
     a_killed_container_is_started_and_not_replaced;
     a_paused_container_goes_on;
@@ -451,6 +452,24 @@ async fn a_run_refuses_to_replace_what_runs(h: &Harness) {
 
     assert_eq!(report.failures().next().unwrap().1.error.kind(), ErrorKind::Conflict);
     assert_eq!(h.see_id(&id).await.status, Status::Running);
+}
+
+async fn a_run_replaces_what_runs_when_asked(h: &Harness) {
+    let name = h.name("job");
+    let options = RunOptions { over_running: true, remove: false, ..RunOptions::default() };
+    let goal = || Goal::Run(Box::new(h.made_from(&h.images().done)), options);
+    let running = h.start(&name, &h.spec(json!({}))).await;
+    h.reach(&name, goal()).await;
+    assert_eq!(h.runtime().container_by_id(&running).await.unwrap(), None);
+
+    h.reach(&name, Goal::Absent { volumes: true }).await;
+    let paused = h.start(&name, &h.spec(json!({}))).await;
+    h.runtime().pause_container(&paused).await.unwrap();
+    let report = h.reach(&name, goal()).await;
+
+    assert_eq!(h.runtime().container_by_id(&paused).await.unwrap(), None);
+    assert_eq!(report.containers[0].output.as_ref().unwrap().code, 0);
+    assert_eq!(h.see(&name).await.status, Status::Exited);
 }
 
 async fn a_stopped_container_is_started_and_not_replaced(h: &Harness) {

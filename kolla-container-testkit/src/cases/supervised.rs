@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kolla_container_core::layer::{Fault, Layered};
-use kolla_container_core::plan::{Action, Effect};
+use kolla_container_core::plan::{Action, Effect, RunOptions};
 use kolla_container_core::spec::{RestartPolicy, Signal, StartLimit};
 use kolla_container_core::state::{EngineKind, Health, Status};
 use kolla_container_core::{
@@ -52,6 +52,8 @@ cases! { "supervised";
     a_container_that_is_not_supervised_any_more_loses_its_unit;
     a_unit_that_goes_is_not_what_restarts_its_container;
     a_oneshot_has_no_unit;
+    a_oneshot_that_is_made_anew_takes_an_old_unit_away;
+    a_run_to_its_end_takes_an_old_unit_away;
     the_engines_own_restart_policy_is_taken_away;
     a_new_container_takes_the_place_of_the_old_one_under_its_unit;
     a_new_container_that_ends_at_once_is_taken_back_under_its_unit;
@@ -462,6 +464,33 @@ async fn a_oneshot_has_no_unit(h: &Harness) {
     reach(h, &name, Goal::running(h.spec(json!({"restart": "no", "deploy": {"supervised": false}})))).await;
 
     assert_eq!((status(h, &name).await, unit(h, &name).await), (Status::Running, None));
+}
+
+/// It would start the container again with the machine.
+async fn a_oneshot_that_is_made_anew_takes_an_old_unit_away(h: &Harness) {
+    let name = made(h, h.spec(json!({}))).await;
+    h.reach(&name, Goal::Absent { volumes: false }).await;
+    assert!(unit(h, &name).await.is_some());
+
+    reach(h, &name, Goal::running(h.spec(json!({"restart": "no", "deploy": {"supervised": false}})))).await;
+
+    assert_eq!((status(h, &name).await, unit(h, &name).await), (Status::Running, None));
+}
+
+async fn a_run_to_its_end_takes_an_old_unit_away(h: &Harness) {
+    let name = h.name("bootstrap");
+    let options = RunOptions { remove: false, over_running: true, ..RunOptions::default() };
+    for supervised in [false, true] {
+        reach(h, &name, kept(h, &json!({}))).await;
+        let before = h.see(&name).await.id;
+        let done = json!({"image": h.images().done.to_string(), "deploy": {"supervised": supervised}});
+
+        let report = reach(h, &name, Goal::Run(Box::new(h.spec(done)), options)).await;
+
+        let after = h.see(&name).await;
+        assert!(after.id != before && after.status == Status::Exited, "{report}");
+        assert_eq!(unit(h, &name).await, None, "{report}");
+    }
 }
 
 /// Two who restart it would fight.
