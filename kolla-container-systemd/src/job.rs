@@ -42,9 +42,12 @@ impl Systemd {
         let deadline = Instant::now() + self.patience(job, &unit).await;
         self.forget_failures(&unit).await.map_err(|error| failed(job.operation(), &unit, error))?;
         let before = self.runtime.container(name).await?.filter(|there| there.status.is_up() && job == Job::Restart);
-        let started_before = before.map(|there| there.started);
-        // What waits for its next try would be started only then.
-        let waits = job == Job::Start && self.doing(job, &unit).await.is_ok_and(|doing| doing.waits());
+        let started_before = before.as_ref().map(|there| there.started);
+        // What waits for its next try would be started only then, and does not stop a container that runs meanwhile.
+        let waits = self.doing(job, &unit).await.is_ok_and(|doing| doing.waits());
+        if let Some(there) = before.filter(|_| waits) {
+            self.runtime.stop_container(&there.id, None).await?;
+        }
         self.run(if waits { Job::Restart } else { job }, &unit, deadline).await?;
         let mut pause = FIRST_LOOK;
         let mut up: Option<(Instant, Option<Timestamp>)> = None;
@@ -77,7 +80,8 @@ impl Systemd {
     pub(crate) async fn bring_down(&self, name: &ContainerName) -> Result<()> {
         let unit = self.config.unit_name(name);
         let deadline = Instant::now() + self.patience(Job::Stop, &unit).await;
-        let had_ended = self.doing(Job::Stop, &unit).await.is_ok_and(|doing| doing.has_ended());
+        // What waits for its next try does not stop a container that runs meanwhile, just as what has ended.
+        let ran_nothing = self.doing(Job::Stop, &unit).await.is_ok_and(|doing| doing.is_over());
         match self.run(Job::Stop, &unit, deadline).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             done => done?,
@@ -92,7 +96,7 @@ impl Systemd {
             pause = (pause * 2).min(SLOWEST_LOOK);
         }
         let container = self.runtime.container(name).await?;
-        if !had_ended && container.is_some_and(|container| container.status.is_up()) {
+        if !ran_nothing && container.is_some_and(|container| container.status.is_up()) {
             let failure = self.failure(&unit, None).await;
             let reason = format!("its container goes on running; {failure}");
             return Err(Error::new(ErrorKind::EngineFailed, "stop unit", &unit).because(reason));

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use kolla_container_core::plan::Effect;
 use kolla_container_core::spec::Signal;
-use kolla_container_core::state::Status;
+use kolla_container_core::state::{EngineKind, Status};
 use kolla_container_core::{
-    Active, ContainerName, ErrorKind, Goal, Goals, Reconciler, Report, Result, Runtime, Service, Supervisor,
+    Active, ContainerName, ContainerSpec, ErrorKind, Goal, Goals, Reconciler, Report, Result, Runtime, Service,
+    Supervisor,
 };
 use kolla_container_systemd::{Config, Systemd};
 use kolla_container_testkit::{Harness, Kind, cases};
@@ -27,6 +28,8 @@ cases! { "systemd";
     a_unit_that_was_disabled_or_changed_or_not_reloaded_is_named_and_put_right;
     a_changed_drop_in_is_a_change_of_the_unit;
     a_unit_of_the_other_engine_is_taken_over;
+    a_unit_that_waits_for_its_next_try_is_stopped_and_removed_and_replaced;
+    a_container_that_its_unit_has_lost_is_stopped_and_restarted_and_removed;
     a_target_is_made_where_that_is_asked_for;
     nothing_is_left_of_a_removed_container;
     a_container_that_was_removed_behind_our_back_is_made_again_under_its_unit;
@@ -292,6 +295,104 @@ async fn a_unit_of_the_other_engine_is_taken_over(h: &Harness) {
     assert_eq!(report.containers[0].effect, Effect::Restarted, "{report}");
     assert_eq!(h.see(&name).await.status, Status::Running);
     assert_reached(h, &name, kept(h, &json!({}))).await;
+}
+
+/// What the unit of a container is doing: `auto-restart`.
+fn sub_state(h: &Harness, name: &ContainerName) -> String {
+    let bus = machine::bus(&machine::folder().join("bus/system_bus_socket"));
+    let path = format!("/org/freedesktop/systemd1/unit/{}", escaped(&unit_name(h, name)));
+    let said = Command::new("busctl")
+        .args([&format!("--address={bus}"), "get-property", "org.freedesktop.systemd1", &path])
+        .args(["org.freedesktop.systemd1.Unit", "SubState"])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
+/// A name in the path of an object of the bus.
+fn escaped(unit: &str) -> String {
+    let escape = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", u32::from(c)) };
+    unit.chars().map(escape).collect()
+}
+
+async fn wait_for_its_next_try(h: &Harness, name: &ContainerName) {
+    for _ in 0..600 {
+        if sub_state(h, name).contains("auto-restart") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it does not wait: {}", sub_state(h, name));
+}
+
+/// A unit whose container has ended at once, and which tries again in a while.
+async fn trying(h: &Harness, name: &ContainerName) {
+    let spec = h.spec(json!({
+        "image": h.images().exits.to_string(), "restart": "always",
+        "deploy": {"start_limit": {"burst": 100, "interval": 6000}}
+    }));
+    h.create(name, &ContainerSpec { restart: None, ..spec.clone() }).await;
+    let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
+    h.supervisor().install(name, &text).await.unwrap();
+    call("StartUnit", &["ss", &unit_name(h, name), "replace"]);
+    wait_for_its_next_try(h, name).await;
+    // An engine with much to do notices an end some time after it.
+    let id = h.see(name).await.id;
+    h.wait_until(&id, |state| state.status == Status::Exited).await;
+    assert!(sub_state(h, name).contains("auto-restart"), "{}", sub_state(h, name));
+}
+
+async fn a_unit_that_waits_for_its_next_try_is_stopped_and_removed_and_replaced(h: &Harness) {
+    let name = h.name("web");
+    for grace in [None, Some("1s".parse().unwrap())] {
+        trying(h, &name).await;
+        reach(h, &name, Goal::Stopped { grace }).await;
+        assert_eq!(h.supervisor().unit(&name).await.unwrap().unwrap().active, Active::Inactive);
+        assert_eq!(h.see(&name).await.status, Status::Exited);
+        reach(h, &name, Goal::Absent { volumes: false }).await;
+    }
+
+    trying(h, &name).await;
+    reach(h, &name, Goal::Absent { volumes: false }).await;
+    assert_eq!((h.look(&name).await, h.supervisor().unit(&name).await.unwrap()), (None, None));
+
+    trying(h, &name).await;
+    let report = reach(h, &name, kept(h, &json!({}))).await;
+    assert_eq!(report.containers[0].effect, Effect::Replaced);
+    assert_reached(h, &name, kept(h, &json!({}))).await;
+}
+
+/// Where the engine's command, which the unit watches, was killed, and the container runs: a Docker's goes on, and a
+/// Podman's, which ends with it, somebody has started again.
+async fn lost(h: &Harness, name: &ContainerName) {
+    reach(h, name, kept(h, &json!({"deploy": {"start_limit": {"burst": 10, "interval": 600}}}))).await;
+    call("KillUnit", &["ssi", &unit_name(h, name), "main", "9"]);
+    wait_for_its_next_try(h, name).await;
+    let id = h.see(name).await.id;
+    if h.runtime().engine().kind == EngineKind::Podman {
+        h.wait_until(&id, |state| state.status == Status::Exited).await;
+        h.runtime().start_container(&id).await.unwrap();
+    }
+    assert_eq!(h.see(name).await.status, Status::Running);
+    assert!(sub_state(h, name).contains("auto-restart"), "{}", sub_state(h, name));
+}
+
+async fn a_container_that_its_unit_has_lost_is_stopped_and_restarted_and_removed(h: &Harness) {
+    let name = h.name("web");
+    lost(h, &name).await;
+    reach(h, &name, Goal::Stopped { grace: None }).await;
+    assert_eq!(h.see(&name).await.status, Status::Exited);
+
+    lost(h, &name).await;
+    let before = h.see(&name).await.started;
+    reach(h, &name, Goal::Restart { grace: None }).await;
+    assert!(h.see(&name).await.started > before);
+
+    lost(h, &name).await;
+    let id = h.see(&name).await.id;
+    h.runtime().pause_container(&id).await.unwrap();
+    reach(h, &name, Goal::Absent { volumes: false }).await;
+    assert_eq!((h.look(&name).await, h.supervisor().unit(&name).await.unwrap()), (None, None));
 }
 
 async fn a_target_is_made_where_that_is_asked_for(h: &Harness) {
