@@ -1,6 +1,6 @@
 //! How long what is stopped may take, and what a plan tells of a container that does not run.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
+#![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ fn db() -> ContainerName {
 }
 
 /// That it runs, with this time to stop.
-fn running(stop_timeout: &str, more: Value) -> Goal {
+fn running(stop_timeout: &str, more: &Value) -> Goal {
     let mut json = json!({"image": "a:1", "stop_timeout": stop_timeout, "deploy": {"deadlines": {"request": "5s"}}});
-    let (Value::Object(spec), Value::Object(more)) = (&mut json, more) else { panic!("both are objects") };
-    spec.extend(more);
+    let more = more.as_object().expect("it is an object").clone();
+    json.as_object_mut().expect("it is an object").extend(more);
     Goal::running(ContainerSpec::from_value(json).expect("the spec is without mistakes"))
 }
 
@@ -75,9 +75,9 @@ fn stops(plan: &ContainerPlan) -> Vec<(Option<TimeSpan>, Duration)> {
 #[tokio::test(start_paused = true)]
 async fn a_replaced_container_has_its_own_time_to_stop_and_not_that_of_the_new_one() {
     for (old, new) in [(7, 90), (90, 7)] {
-        let world = World::with(running(&format!("{old}s"), json!({})), false).await;
+        let world = World::with(running(&format!("{old}s"), &json!({})), false).await;
 
-        let plan = world.plan(running(&format!("{new}s"), json!({}))).await;
+        let plan = world.plan(running(&format!("{new}s"), &json!({}))).await;
 
         assert_eq!(plan.effect, Effect::Replaced);
         assert_eq!(stops(&plan), [(Some(seconds(old)), REQUEST + Duration::from_secs(old))]);
@@ -87,9 +87,9 @@ async fn a_replaced_container_has_its_own_time_to_stop_and_not_that_of_the_new_o
 #[tokio::test(start_paused = true)]
 async fn a_unit_is_waited_for_as_long_as_the_old_one_or_the_new_one_may_take() {
     for (old, new) in [("7s", "90s"), ("90s", "7s")] {
-        let world = World::with(running(old, json!({})), true).await;
+        let world = World::with(running(old, &json!({})), true).await;
 
-        let plan = world.plan(running(new, json!({}))).await;
+        let plan = world.plan(running(new, &json!({}))).await;
 
         let unit = plan.steps.iter().map(|step| &step.action).find(|action| matches!(action, Action::StopUnit { .. }));
         assert_eq!(plan.deadline(unit.expect("its unit is stopped")), REQUEST + Duration::from_secs(90));
@@ -98,7 +98,7 @@ async fn a_unit_is_waited_for_as_long_as_the_old_one_or_the_new_one_may_take() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_that_a_goal_states_wins_over_that_of_the_container() {
-    let world = World::with(running("7s", json!({})), false).await;
+    let world = World::with(running("7s", &json!({})), false).await;
     let (stated, own) = (Some(seconds(2)), Some(seconds(7)));
 
     for (grace, wanted) in [(stated, stated), (None, own)] {
@@ -111,9 +111,9 @@ async fn the_time_that_a_goal_states_wins_over_that_of_the_container() {
 
 #[tokio::test(start_paused = true)]
 async fn what_differs_in_a_container_that_does_not_run_is_told_beside_what_it_is_doing() {
-    let changed = || running("9s", json!({"tty": true, "environment": {"A": "2"}}));
+    let changed = || running("9s", &json!({"tty": true, "environment": {"A": "2"}}));
     for is_supervised in [false, true] {
-        let world = World::with(running("7s", json!({"environment": {"A": "1"}})), is_supervised).await;
+        let world = World::with(running("7s", &json!({"environment": {"A": "1"}})), is_supervised).await;
         let fields = |plan: &ContainerPlan| plan.changes.iter().map(ToString::to_string).collect::<Vec<_>>();
         let while_running = fields(&world.plan(changed()).await);
         assert!(while_running.len() >= 3, "{while_running:?}");
