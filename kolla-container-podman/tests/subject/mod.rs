@@ -11,7 +11,7 @@ use kolla_container_testkit::{Live, Subject};
 pub(crate) const VARIABLE: &str = "KOLLA_TEST_PODMAN";
 
 /// More than there are processors: cases wait for the engine most of the time.
-const THREADS: usize = 8;
+const THREADS: usize = 16;
 
 /// The engine, and what its testbed lacks.
 pub(crate) fn podman() -> Arc<dyn Subject> {
