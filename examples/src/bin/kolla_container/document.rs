@@ -99,6 +99,10 @@ impl Documents {
         }
         if !status.is_success() {
             let said = String::from_utf8_lossy(&body).into_owned();
+            // So says Podman of one that goes while it is looked at.
+            if said.contains(r#""cause":"no such container""#) {
+                return Ok(None);
+            }
             return Err(self.failed(ErrorKind::EngineFailed, format!("{status}: {}", said.trim())));
         }
         serde_json::from_slice(&body).map(Some).map_err(|_| self.failed(ErrorKind::Undecodable, "this is no JSON"))
