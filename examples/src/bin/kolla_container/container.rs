@@ -128,7 +128,7 @@ impl<'a> Container<'a> {
                 return Ok(removed);
             }
         }
-        self.reach(Goal::Run(Box::new(spec), RunOptions { deadline: None, remove })).await
+        self.reach(Goal::Run(Box::new(spec), RunOptions { remove, ..RunOptions::default() })).await
     }
 
     async fn recreate_or_restart(&self) -> Result<Answer, Failure> {

@@ -1,0 +1,149 @@
+//! Documents, held side by side.
+
+use serde_json::{Map, Value};
+
+/// What is another one at each container and at each moment, wherever it stands.
+const ITS_OWN: [&str; 32] = [
+    "io.kubernetes.cri-o.Created",
+    "Id",
+    "Name",
+    "Created",
+    "StartedAt",
+    "FinishedAt",
+    "Pid",
+    "ConmonPid",
+    "CgroupPath",
+    "LogPath",
+    "HostnamePath",
+    "HostsPath",
+    "ResolvConfPath",
+    "GraphDriver",
+    "SandboxID",
+    "SandboxKey",
+    "EndpointID",
+    "NetworkID",
+    "StaticDir",
+    "OCIConfigPath",
+    "ConmonPidFile",
+    "PidFile",
+    "ExecIDs",
+    "CreateCommand",
+    "Health",
+    "Healthcheck.Log",
+    "Size",
+    "SizeRw",
+    "CheckpointedAt",
+    "RestoredAt",
+    "CreatedAt",
+    "Mountpoint",
+];
+
+/// Where the order says something.
+const ORDERED: [&str; 6] = ["Args", "Cmd", "Entrypoint", "Test", "comparison_failures", "unit"];
+
+/// Where flags are in no order.
+const BINDS: &str = "Binds";
+
+/// A place, and what each of the two has there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Difference {
+    /// The keys, joined by `/`.
+    pub(crate) place: String,
+    pub(crate) theirs: Value,
+    pub(crate) ours: Value,
+}
+
+/// Changes all texts, those of the keys too.
+pub(crate) fn map_texts(value: Value, change: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(&text)),
+        Value::Array(all) => all.into_iter().map(|one| map_texts(one, change)).collect(),
+        Value::Object(all) => {
+            Value::Object(all.into_iter().map(|(key, value)| (change(&key), map_texts(value, change))).collect())
+        }
+        other => other,
+    }
+}
+
+/// The anonymous volumes of a container.
+pub(crate) fn names_of_anonymous_volumes(container: &Value) -> Vec<String> {
+    let mounts = container["Mounts"].as_array().cloned().unwrap_or_default();
+    mounts.iter().filter_map(|mount| mount["Name"].as_str()).filter(|name| is_hex(name)).map(str::to_owned).collect()
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Without what is another one each time, and in one order where the order says nothing.
+pub(crate) fn comparable(value: Value) -> Value {
+    walk("", map_texts(value, &without_ids))
+}
+
+fn without_ids(text: &str) -> String {
+    let is_id = |part: &&str| is_hex(part);
+    let ids: Vec<&str> = text.split(|char: char| !char.is_ascii_alphanumeric()).filter(is_id).collect();
+    ids.into_iter().fold(text.to_owned(), |text, id| text.replace(id, "<id>"))
+}
+
+fn walk(key: &str, value: Value) -> Value {
+    match value {
+        Value::Array(all) => {
+            let below = if key == BINDS { BINDS } else { "" };
+            let mut all: Vec<Value> = all.into_iter().map(|one| walk(below, one)).collect();
+            if !ORDERED.contains(&key) {
+                all.sort_by_key(Value::to_string);
+            }
+            Value::Array(all)
+        }
+        Value::String(text) if key == BINDS => {
+            let (place, flags) = text.rsplit_once(':').unwrap_or((&text, ""));
+            let mut flags: Vec<&str> = flags.split(',').collect();
+            flags.sort_unstable();
+            Value::String(format!("{place}:{}", flags.join(",")))
+        }
+        Value::Object(all) => {
+            let kept = all.into_iter().filter(|(key, _)| !ITS_OWN.contains(&key.as_str()));
+            let kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), walk(&key, value))).collect();
+            Value::Object(kept)
+        }
+        other => other,
+    }
+}
+
+/// Where they are not equal. That something is missing, or empty, is the same as null.
+pub(crate) fn differences(theirs: &Value, ours: &Value) -> Vec<Difference> {
+    let mut all = Vec::new();
+    compare("", theirs, ours, &mut all);
+    all
+}
+
+fn compare(place: &str, theirs: &Value, ours: &Value, all: &mut Vec<Difference>) {
+    let below = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}/{key}") };
+    match (theirs, ours) {
+        (Value::Object(their), Value::Object(our)) => {
+            for (key, value) in their {
+                compare(&below(key), value, our.get(key).unwrap_or(&Value::Null), all);
+            }
+            for (key, value) in our.iter().filter(|(key, _)| !their.contains_key(*key)) {
+                compare(&below(key), &Value::Null, value, all);
+            }
+        }
+        (Value::Array(their), Value::Array(our)) if their.len() == our.len() => {
+            for (index, (theirs, ours)) in their.iter().zip(our).enumerate() {
+                compare(&below(&index.to_string()), theirs, ours, all);
+            }
+        }
+        _ if theirs == ours || (is_nothing(theirs) && is_nothing(ours)) => {}
+        _ => all.push(Difference { place: place.to_owned(), theirs: theirs.clone(), ours: ours.clone() }),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(all) => all.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        _ => false,
+    }
+}
