@@ -185,6 +185,8 @@ impl ContainerCall {
         let (_, mut spec) = read.map_err(|violations| Failure::said(violations.to_string()))?;
         // The start of a unit has watched it for a second already.
         spec.deploy.settle = Some(TimeSpan::from_secs(1));
+        // Some get healthy only by what later roles do, and a check comes half a minute after the start.
+        spec.deploy.healthy = Some(false);
         Ok(spec)
     }
 
