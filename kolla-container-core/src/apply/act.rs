@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use futures_util::future::{Either, select};
 use tokio::time::Instant;
 
 use super::progress::{Event, Listener};
@@ -23,9 +22,6 @@ use crate::supervisor::Supervisor;
 
 /// How long a container that is being made may have its name already without being there.
 const NAMED_BEFORE_THERE: Duration = Duration::from_secs(2);
-
-/// How long the output of a container that has ended may go on to be followed.
-const AFTER_THE_END: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub(super) async fn act(&mut self, action: &Action) -> Result<()> {
@@ -227,32 +223,21 @@ impl Run<'_> {
         }
     }
 
-    /// The output is followed from the beginning, as a container that removes itself takes it along. Podman sometimes goes on
-    /// following one that ends at once: then it is read again.
+    /// The output is read when the container has ended: while it is followed, Docker may lose what comes last, and Podman may
+    /// go on following for ever.
     async fn wait_for_exit(&mut self, id: &ContainerId) -> Result<()> {
         let runtime = self.means.runtime;
-        let mut followed = Printed::default();
-        let (exit, is_late) = {
-            let follow = std::pin::pin!(followed.read(runtime.logs(id, LogOptions { follow: true, tail: None })));
-            match select(runtime.wait_container(id), follow).await {
-                Either::Left((exit, follow)) => (exit, tokio::time::timeout(AFTER_THE_END, follow).await.is_err()),
-                Either::Right(((), exit)) => (exit.await, false),
-            }
-        };
-        if is_late {
-            let mut again = Printed::default();
-            let read = again.read(runtime.logs(id, LogOptions { follow: false, tail: None }));
-            if tokio::time::timeout(self.plan.deadlines.request(), read).await.is_ok() && again.unread.is_none() {
-                followed = again;
-            } else {
-                self.report.warnings.push("the end of its output may be missing".to_owned());
-            }
+        let exit = runtime.wait_container(id).await?;
+        let mut printed = Printed::default();
+        let read = printed.read(runtime.logs(id, LogOptions { follow: false, tail: None }));
+        if tokio::time::timeout(self.plan.deadlines.request(), read).await.is_err() {
+            self.report.warnings.push("the end of its output may be missing".to_owned());
         }
-        let Printed { stdout, stderr, unread } = followed;
+        let Printed { stdout, stderr, unread } = printed;
         if let Some(error) = unread {
             self.report.warnings.push(format!("its output could not be read: {}", error.report()));
         }
-        self.report.output = Some(RunOutput { code: exit?.code, stdout, stderr });
+        self.report.output = Some(RunOutput { code: exit.code, stdout, stderr });
         Ok(())
     }
 }
