@@ -10,7 +10,7 @@ use kolla_container_core::{Error, Runtime, Supervisor};
 use kolla_container_systemd::{Config, Dialect, Systemd};
 
 use crate::answer::Answer;
-use crate::call::{Call, ContainerCall};
+use crate::call::{Action, Call, ContainerCall};
 use crate::container::Container;
 use crate::failure::Failure;
 use crate::{facts, image, volume};
@@ -33,17 +33,21 @@ async fn on_engine(call: &ContainerCall) -> Result<Answer, Failure> {
     };
     let runtime = Surroundings::of_process(None).select(engine, false, is_there)?.connect().await?;
     let images = image::manager(call, &runtime);
-    match call.action.as_str() {
-        "ensure_image" => image::pull(call, &images, PullPolicy::Missing).await,
-        "pull_image" => image::pull(call, &images, PullPolicy::Always).await,
-        "remove_image" => image::remove(call, &images).await,
-        "compare_image" => image::compare(call, runtime.as_ref()).await,
-        "create_volume" => volume::create(call, runtime.as_ref()).await,
-        "remove_volume" => volume::remove(call, runtime.as_ref()).await,
-        _ => {
-            let supervisor = supervisor(call, &runtime).await?;
-            Container::new(call, runtime, images, supervisor)?.act().await
-        }
+    let container =
+        async || Container::new(call, Arc::clone(&runtime), images.clone(), supervisor(call, &runtime).await?);
+    match call.action {
+        Action::EnsureImage => image::pull(call, &images, PullPolicy::Missing).await,
+        Action::PullImage => image::pull(call, &images, PullPolicy::Always).await,
+        Action::RemoveImage => image::remove(call, &images).await,
+        Action::CompareImage => image::compare(call, runtime.as_ref()).await,
+        Action::CreateVolume => volume::create(call, runtime.as_ref()).await,
+        Action::RemoveVolume => volume::remove(call, runtime.as_ref()).await,
+        Action::CompareContainer => container().await?.compare().await,
+        Action::StartContainer => container().await?.start().await,
+        Action::RecreateOrRestartContainer => container().await?.recreate_or_restart().await,
+        Action::RestartContainer => container().await?.restart().await,
+        Action::StopContainer => container().await?.stop().await,
+        Action::RemoveContainer | Action::StopAndRemoveContainer => container().await?.remove().await,
     }
 }
 

@@ -136,6 +136,12 @@ pub(crate) const FACTS: Module = Module {
 };
 
 impl Module {
+    /// What can be asked of it.
+    #[cfg(test)]
+    pub(crate) fn actions(&self) -> &'static [&'static str] {
+        self.arguments.iter().find(|argument| argument.name == "action").map_or(&[], |argument| argument.choices)
+    }
+
     /// Whether an argument of this name can come from `common_options`, and what it is.
     pub(crate) fn kind(&self, name: &str) -> Option<Kind> {
         self.arguments.iter().find(|argument| argument.name == name).map(|argument| argument.kind)

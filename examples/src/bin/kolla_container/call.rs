@@ -6,6 +6,8 @@ use std::path::Path;
 use kolla_container_core::dialect::kolla::{Engine, Host, Parameters, Restart};
 use kolla_container_core::state::EngineKind;
 use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, Service, TimeSpan, VolumeName};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
@@ -34,6 +36,40 @@ const DIMENSIONS: [&str; 11] = [
 /// What of `common_options` is a text, and says nothing where it is empty.
 const LOGIN: [&str; 4] = ["auth_email", "auth_password", "auth_registry", "auth_username"];
 
+/// What can be asked of the module that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    CompareContainer,
+    CompareImage,
+    CreateVolume,
+    EnsureImage,
+    PullImage,
+    RecreateOrRestartContainer,
+    RemoveContainer,
+    RemoveImage,
+    RemoveVolume,
+    RestartContainer,
+    StartContainer,
+    StopContainer,
+    StopAndRemoveContainer,
+}
+
+/// What can be asked of the one that only looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum Look {
+    #[serde(rename = "get_containers")]
+    Containers,
+    #[serde(rename = "get_containers_env")]
+    Environments,
+    #[serde(rename = "get_containers_names")]
+    Names,
+    #[serde(rename = "get_containers_state")]
+    States,
+    #[serde(rename = "get_volumes")]
+    Volumes,
+}
+
 /// A call of one of the modules.
 #[derive(Debug)]
 pub(crate) enum Call {
@@ -46,7 +82,7 @@ pub(crate) enum Call {
 /// A call of the module that changes something.
 #[derive(Debug)]
 pub(crate) struct ContainerCall {
-    pub(crate) action: String,
+    pub(crate) action: Action,
     pub(crate) parameters: Parameters,
     /// The image as it was written.
     pub(crate) image: String,
@@ -63,7 +99,7 @@ pub(crate) struct ContainerCall {
 /// A call of the module that only looks.
 #[derive(Debug)]
 pub(crate) struct FactsCall {
-    pub(crate) action: String,
+    pub(crate) look: Look,
     pub(crate) engine: Engine,
     pub(crate) names: Vec<String>,
     /// Also those containers that do not run.
@@ -96,12 +132,17 @@ impl Call {
         let is_facts = program.ends_with(FACTS.name) || given.get("action").is_some_and(begins);
         let module = if is_facts { FACTS } else { CONTAINER };
         let mut given = module.read(called.as_deref().unwrap_or(module.name), given).map_err(Failure::said)?;
-        let action = text(given.remove("action"));
+        let action = given.remove("action").unwrap_or_default();
         if is_facts {
-            return FactsCall::of(action, &given).map(Self::Facts);
+            return FactsCall::of(known(action)?, &given).map(Self::Facts);
         }
-        ContainerCall::of(action, check, diff, given).map(|call| Self::Container(Box::new(call)))
+        ContainerCall::of(known(action)?, check, diff, given).map(|call| Self::Container(Box::new(call)))
     }
+}
+
+/// The action, which is among the choices of the module.
+fn known<T: DeserializeOwned>(action: Value) -> Result<T, Failure> {
+    serde_json::from_value(action).map_err(|_| Failure::said("value of action is not known"))
 }
 
 fn text(value: Option<Value>) -> String {
@@ -112,10 +153,10 @@ fn text(value: Option<Value>) -> String {
 }
 
 impl FactsCall {
-    fn of(action: String, given: &Map<String, Value>) -> Result<Self, Failure> {
+    fn of(look: Look, given: &Map<String, Value>) -> Result<Self, Failure> {
         let names = given.get("name").and_then(Value::as_array).into_iter().flatten();
         Ok(Self {
-            action,
+            look,
             engine: engine(given.get("container_engine"))?,
             names: names.map(python::text).collect(),
             all: given.get("args").and_then(|args| args.get("get_all_containers")) == Some(&Value::Bool(true)),
@@ -135,7 +176,7 @@ fn engine(given: Option<&Value>) -> Result<Engine, Failure> {
 }
 
 impl ContainerCall {
-    fn of(action: String, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Failure> {
+    fn of(action: Action, check: bool, diff: bool, mut given: Map<String, Value>) -> Result<Self, Failure> {
         let mut common = match given.remove("common_options") {
             Some(Value::Object(common)) => converted(common).map_err(Failure::said)?,
             _ => Map::new(),
@@ -288,7 +329,7 @@ mod tests {
         }))
         .unwrap();
 
-        assert_eq!((call.action.as_str(), call.engine()), ("compare_container", Engine::Podman));
+        assert_eq!((call.action, call.engine()), (Action::CompareContainer, Engine::Podman));
         assert!(call.check && call.diff);
         assert_eq!(call.spec().unwrap().stop_timeout, Some(TimeSpan::from_secs(60)));
         assert_eq!(call.parameters.auth_username, None);
@@ -308,6 +349,16 @@ mod tests {
         assert_eq!(value("A").as_deref(), Some("['a', 1]"));
         assert_eq!(value("B").as_deref(), Some("True"));
         assert_eq!(value("C").as_deref(), Some("{'d': None}"));
+    }
+
+    #[test]
+    fn each_choice_is_an_action() {
+        for action in CONTAINER.actions() {
+            assert!(known::<Action>(json!(action)).is_ok(), "{action}");
+        }
+        for action in FACTS.actions() {
+            assert!(known::<Look>(json!(action)).is_ok(), "{action}");
+        }
     }
 
     #[test]

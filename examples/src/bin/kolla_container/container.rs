@@ -42,24 +42,16 @@ impl<'a> Container<'a> {
         Ok(Self { call, name: call.name()?, runtime, images, supervisor, reconciler })
     }
 
-    /// Does what is asked for.
-    pub(crate) async fn act(&self) -> Result<Answer, Failure> {
-        match self.call.action.as_str() {
-            "compare_container" => self.compare().await,
-            "start_container" => self.start().await,
-            "recreate_or_restart_container" => self.recreate_or_restart().await,
-            "restart_container" => self.restart().await,
-            "stop_container" => self.stop().await,
-            // The unit goes with it, and goes also where only that is left.
-            _ => self.reach(Goal::Absent { volumes: false }).await,
-        }
+    /// The unit goes with it, and goes also where only that is left.
+    pub(crate) async fn remove(&self) -> Result<Answer, Failure> {
+        self.reach(Goal::Absent { volumes: false }).await
     }
 
     async fn there(&self) -> Result<Option<ContainerState>, Failure> {
         Ok(self.runtime.container(&self.name).await?)
     }
 
-    async fn compare(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn compare(&self) -> Result<Answer, Failure> {
         let Some(there) = self.there().await? else {
             let missing = Difference::new("container_missing", serde_json::Value::Null, self.name.as_str());
             let diff = self.call.diff.then(|| sides("absent", "running", None));
@@ -86,7 +78,7 @@ impl<'a> Container<'a> {
         Ok(compared(found, diff))
     }
 
-    async fn start(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn start(&self) -> Result<Answer, Failure> {
         let spec = self.call.spec()?;
         let pulled = match &spec.image {
             Some(image) => image::pulled(self.call, &self.images, image, PullPolicy::Missing).await?,
@@ -119,19 +111,15 @@ impl<'a> Container<'a> {
                 differs.containers.iter().any(|plan| plan.changes.iter().any(|one| one.field.as_str() != "unit"));
             if !differs && there.status == Status::Running && !self.call.check {
                 let ended = bootstrap::attend(&there, self.runtime.as_ref()).await?;
-                let removed =
-                    if remove { self.reach(Goal::Absent { volumes: false }).await? } else { Answer::of(false) };
+                let removed = if remove { self.remove().await? } else { Answer::of(false) };
                 return Ok(if removed.failed { removed } else { finished(removed, ended) });
             }
-            let removed = self.reach(Goal::Absent { volumes: false }).await?;
-            if removed.failed || self.call.check {
-                return Ok(removed);
-            }
         }
-        self.reach(Goal::Run(Box::new(spec), RunOptions { remove, ..RunOptions::default() })).await
+        let options = RunOptions { remove, over_running: true, ..RunOptions::default() };
+        self.reach(Goal::Run(Box::new(spec), options)).await
     }
 
-    async fn recreate_or_restart(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn recreate_or_restart(&self) -> Result<Answer, Failure> {
         let spec = self.call.spec()?;
         let stale = spec.deploy.config_check.as_ref().map(|check| check.stale);
         let is_there = self.there().await?.is_some();
@@ -151,7 +139,7 @@ impl<'a> Container<'a> {
         Ok(self.reach(Goal::Restart { grace: self.call.grace() }).await?.after(answer.changed))
     }
 
-    async fn restart(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn restart(&self) -> Result<Answer, Failure> {
         if self.there().await?.is_none() {
             return Ok(Answer::failed(format!("No such container: {}", self.name)));
         }
@@ -173,7 +161,7 @@ impl<'a> Container<'a> {
         Ok(true)
     }
 
-    async fn stop(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn stop(&self) -> Result<Answer, Failure> {
         if self.there().await?.is_none() {
             return Ok(match self.call.parameters.ignore_missing {
                 Some(true) => Answer::of(false),

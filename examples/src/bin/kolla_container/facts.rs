@@ -3,19 +3,21 @@
 use serde_json::{Map, Value};
 
 use crate::answer::Answer;
-use crate::call::FactsCall;
+use crate::call::{FactsCall, Look};
 use crate::document::Documents;
 use crate::failure::Failure;
 
 /// Gathers what is asked for.
 pub(crate) async fn gather(call: &FactsCall) -> Result<Answer, Failure> {
     let documents = Documents::of(call.engine)?;
-    let (key, facts) = match call.action.as_str() {
-        "get_containers" => ("containers", Value::Object(containers(call, &documents).await?)),
-        "get_containers_env" => ("envs", Value::Object(of_each(call, &documents, environment).await?)),
-        "get_containers_state" => ("states", Value::Object(of_each(call, &documents, status).await?)),
-        "get_volumes" => ("volumes", Value::Object(volumes(call, &documents).await?)),
-        _ => ("container_names", documents.containers(false).await?.into_iter().map(|(name, _)| name).collect()),
+    let (key, facts) = match call.look {
+        Look::Containers => ("containers", Value::Object(containers(call, &documents).await?)),
+        Look::Environments => ("envs", Value::Object(of_each(call, &documents, environment).await?)),
+        Look::States => ("states", Value::Object(of_each(call, &documents, status).await?)),
+        Look::Volumes => ("volumes", Value::Object(volumes(call, &documents).await?)),
+        Look::Names => {
+            ("container_names", documents.containers(false).await?.into_iter().map(|(name, _)| name).collect())
+        }
     };
     Ok(Answer { more: [(key.to_owned(), facts)].into(), ..Answer::of(false) })
 }
