@@ -239,8 +239,13 @@ impl<'a> Run<'a> {
 
     /// Whether there is anything that `action` could take back.
     fn is_there_to_undo(&self, action: &Action) -> bool {
+        let done = self.plan.steps.get(..self.done).unwrap_or_default();
+        let is_removed = done.iter().any(|step| matches!(step.action, Action::Remove { .. }));
         match action {
             Action::RemoveVolume { volume } => self.made_volumes.contains(volume),
+            // What made room for a run is gone, and its unit has nothing to start.
+            Action::StartUnit { .. } if is_removed => false,
+            action if is_removed && matches!(target(action), Some(Target::Existing(_))) => false,
             action => self.new.is_some() || target(action) != Some(&Target::New),
         }
     }

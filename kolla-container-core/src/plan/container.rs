@@ -400,19 +400,25 @@ impl Subject<'_> {
 
     /// Takes away what has the name of a container that is to be run to its end, and the unit that would start it again.
     fn make_room(&mut self, there: Option<&ContainerState>, steps: &mut Steps) {
+        let name = self.name.clone();
         if self.unit.there.is_some() {
             if let Some(old) = there {
                 self.thaw(old, steps);
             }
-            steps.once(Action::StopUnit { name: self.name.clone() });
-            steps.once(Action::RemoveUnit { name: self.name.clone() });
+            let start = self.unit.is_active().then(|| Action::StartUnit { name: name.clone() });
+            steps.undone_by(Action::StopUnit { name: name.clone() }, start);
         }
         if let Some(old) = there {
             let target = Target::Existing(old.id.clone());
             if old.status.is_up() || old.status.is_passing() {
-                steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
+                let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
+                steps.undone_by(stop, [Action::Start { target: target.clone() }]);
             }
-            steps.once(Action::Remove { target, only_named: Some(self.name.clone()) });
+            steps.once(Action::Remove { target, only_named: Some(name.clone()) });
+        }
+        // Last: until the old container is gone, its unit may have to start it again.
+        if self.unit.there.is_some() {
+            steps.once(Action::RemoveUnit { name });
         }
         self.note_others();
     }
