@@ -58,6 +58,8 @@ async fn supervisor(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> Result<
         folder: std::env::var_os(UNIT_FOLDER).map(PathBuf::from),
         environment: address.into_iter().collect(),
         dialect: Dialect::KollaAnsible,
+        // The Python module takes whatever has the name of a unit for its own.
+        adopt: true,
         ..Config::default()
     };
     match Systemd::connect(Arc::clone(runtime), config).await {

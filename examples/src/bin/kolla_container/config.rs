@@ -43,16 +43,24 @@ pub(crate) async fn check(
     }
 }
 
-/// Line by line, so that one that is hidden hides no other.
+/// Message by message, so that one that is hidden hides no other; a secret may have several lines.
 fn without_secrets(output: &[u8]) -> String {
     let mut said = String::new();
+    let mut is_hidden = false;
     for line in String::from_utf8_lossy(output).lines() {
-        if !line.is_empty() {
-            said.push_str(&Shown::text(line).to_string());
+        if is_hidden && !begins_a_message(line) {
+            continue;
         }
-        said.push('\n');
+        let shown = if line.is_empty() { String::new() } else { Shown::text(line).to_string() };
+        is_hidden = shown != line;
+        said.extend([shown.as_str(), "\n"]);
     }
     said
+}
+
+/// Whether a line begins as those of Python's logging do: `INFO:__main__:`.
+fn begins_a_message(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(level, _)| ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"].contains(&level))
 }
 
 #[cfg(test)]
@@ -60,9 +68,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_hides_its_own_line_only() {
+    fn a_secret_hides_what_follows_up_to_the_next_message() {
         let said = without_secrets(b"INFO: /etc/a differs\n\nDB_PASSWORD=hunter2 differs\nlast");
 
-        assert_eq!(said, "INFO: /etc/a differs\n\nDB_PASSWORD=(secret)\nlast\n");
+        assert_eq!(said, "INFO: /etc/a differs\n\nDB_PASSWORD=(secret)\n");
+
+        let said = without_secrets(b"ERROR:x:PRIVATE_KEY: ---\nMIIE\n\nMIIF\nINFO:x:/etc/b differs\nMIIE too\n");
+
+        assert!(
+            !said.contains("MIIE\n") && !said.contains("MIIF") && said.contains("INFO:x:/etc/b differs\n"),
+            "{said}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use kolla_container_core::plan::{Action, ContainerPlan, Effect, RunOptions};
 use kolla_container_core::spec::Stale;
 use kolla_container_core::state::{ContainerState, Status};
 use kolla_container_core::{
-    ContainerName, ContainerSpec, Goal, Goals, Plan, Reconciler, Runtime, Supervisor, VolumeName,
+    ContainerName, ContainerSpec, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor, VolumeName,
 };
 
 use crate::answer::{Answer, Ended};
@@ -17,7 +17,7 @@ use crate::call::ContainerCall;
 use crate::config::{self, Checked};
 use crate::differences::{Difference, Differences, sides};
 use crate::failure::{self, Failure};
-use crate::{bootstrap, image, volume};
+use crate::{bootstrap, image, interrupt, volume};
 
 /// A container, and everybody who has to do with it.
 pub(crate) struct Container<'a> {
@@ -36,7 +36,8 @@ impl<'a> Container<'a> {
         images: ImageManager,
         supervisor: Option<Arc<dyn Supervisor>>,
     ) -> Result<Self, Failure> {
-        let reconciler = Reconciler::new(Arc::clone(&runtime)).with_comparison(Comparison::kolla());
+        // Ansible does one task at a time on a host: what is half done there, somebody has left behind.
+        let reconciler = Reconciler::new(Arc::clone(&runtime)).with_comparison(Comparison::kolla()).taking_over(true);
         let reconciler = reconciler.with_images(images.clone());
         let reconciler = supervisor.clone().into_iter().fold(reconciler, Reconciler::with_supervisor);
         Ok(Self { call, name: call.name()?, runtime, images, supervisor, reconciler })
@@ -97,7 +98,8 @@ impl<'a> Container<'a> {
         let answer = self.reach(self.goal(spec)).await?;
         let wants_exit = self.call.parameters.state == Some(State::Exited) && !answer.failed;
         if wants_exit && self.there().await?.is_some_and(|there| there.status.is_up()) {
-            return Ok(self.reach(Goal::Stopped { grace: self.call.grace() }).await?.after(answer.changed));
+            let stopped = self.reach(Goal::Stopped { grace: self.call.grace() }).await;
+            return Ok(stopped.unwrap_or_else(Answer::from).after(answer.changed));
         }
         Ok(answer)
     }
@@ -109,10 +111,13 @@ impl<'a> Container<'a> {
             let differs = self.plan(Goal::Created(Box::new(spec.clone()))).await?;
             let differs =
                 differs.containers.iter().any(|plan| plan.changes.iter().any(|one| one.field.as_str() != "unit"));
-            if !differs && there.status == Status::Running && !self.call.check {
-                let ended = bootstrap::attend(&there, self.runtime.as_ref()).await?;
-                let removed = if remove { self.remove().await? } else { Answer::of(false) };
-                return Ok(if removed.failed { removed } else { finished(removed, ended) });
+            if !differs && there.status == Status::Running {
+                if self.call.check {
+                    return if remove { self.remove().await } else { Ok(Answer::of(false)) };
+                }
+                let (ended, warnings) = bootstrap::attend(&there, self.runtime.as_ref()).await?;
+                let removed = if remove { self.remove().await.unwrap_or_else(Answer::from) } else { Answer::of(false) };
+                return Ok(finished(Answer { warnings, ..removed }, ended));
             }
         }
         let options = RunOptions { remove, over_running: true, ..RunOptions::default() };
@@ -132,11 +137,13 @@ impl<'a> Container<'a> {
             matches!(plan.effect, Effect::Created | Effect::Started | Effect::Restarted | Effect::Replaced)
         });
         let answer = self.reach_state(spec).await?;
-        if is_started_anew || stale != Some(Stale::Restart) || answer.failed {
+        let is_to_run = self.wanted_status() == Status::Running;
+        if is_started_anew || stale != Some(Stale::Restart) || answer.failed || !is_to_run {
             return Ok(answer);
         }
         // It copies its configuration when it starts, whatever was to be done besides.
-        Ok(self.reach(Goal::Restart { grace: self.call.grace() }).await?.after(answer.changed))
+        let restarted = self.reach(Goal::Restart { grace: self.call.grace() }).await;
+        Ok(restarted.unwrap_or_else(Answer::from).after(answer.changed))
     }
 
     pub(crate) async fn restart(&self) -> Result<Answer, Failure> {
@@ -228,12 +235,17 @@ impl<'a> Container<'a> {
             return Ok(Answer { diff, ..Answer::of(changes) });
         }
         let made = self.make_volumes(&plan).await?;
-        let report = self.reconciler.apply(&plan).await;
+        let stop = StopSignal::new();
+        let reconciler = self.reconciler.clone().with_stop_signal(stop.clone());
+        let report = interrupt::during(reconciler.apply(&plan), &stop).await;
         let answer = Answer { diff, ..Answer::of(report.is_changed()) };
         let Some(container) = report.containers.into_iter().next() else { return Ok(answer) };
         let answer = Answer { warnings: container.warnings, ..answer };
         if let Err(failed) = container.outcome {
-            let stays = self.unmake_volumes(made).await;
+            // A container that has run may have written something into them.
+            let mut steps = container.steps.iter().map(|step| &step.action).chain([&failed.step]);
+            let has_run = steps.any(|step| step.starts_with("start"));
+            let stays = if has_run { !made.is_empty() } else { self.unmake_volumes(made).await };
             return Ok(answer.but_failed(failure::of_step(self.call, &failed)).after(stays));
         }
         let Some(output) = container.output else { return Ok(answer) };
@@ -247,8 +259,13 @@ impl<'a> Container<'a> {
             if let Action::CreateVolume { volume } = &step.action
                 && self.runtime.volume(volume).await?.is_none()
             {
-                volume::make(volume, self.runtime.as_ref()).await?;
-                made.push(volume.clone());
+                match volume::make(volume, self.runtime.as_ref()).await {
+                    Ok(()) => made.push(volume.clone()),
+                    Err(error) => {
+                        self.unmake_volumes(made).await;
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(made)
@@ -278,7 +295,7 @@ fn compared(found: Vec<Difference>, diff: Option<serde_json::Value>) -> Answer {
 fn finished(answer: Answer, ended: Ended) -> Answer {
     let code = ended.rc;
     let answer = Answer { ended: Some(ended), ..answer };
-    if code == 0 {
+    if code == 0 || answer.failed {
         return answer;
     }
     answer.but_failed(format!("Container exited with non-zero return code {code}"))

@@ -19,6 +19,7 @@ mod document;
 mod facts;
 mod failure;
 mod image;
+mod interrupt;
 mod python;
 mod secrets;
 mod volume;

@@ -32,9 +32,6 @@ impl Secrets {
         }
         secrets.passwords.retain(|password| !password.is_empty());
         secrets.variables.retain(|value| value.len() >= SHORTEST);
-        // One may be the beginning of another.
-        secrets.passwords.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.variables.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
 
@@ -42,11 +39,15 @@ impl Secrets {
     /// shown to whoever looks on.
     pub(crate) fn hide(&self, text: &str, is_failure: bool) -> String {
         let variables = self.variables.iter().filter(|_| is_failure);
-        variables.chain(&self.passwords).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
+        let mut secrets: Vec<&String> = variables.chain(&self.passwords).collect();
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.into_iter().fold(text.to_owned(), |text, secret| {
+            let quoted = format!("{secret:?}");
+            text.replace(quoted.trim_matches('"'), HIDDEN).replace(secret.as_str(), HIDDEN)
+        })
     }
-}
 
-impl Secrets {
     /// Takes them out of all texts in a value.
     pub(crate) fn hide_in(&self, value: &mut Value) {
         match value {
@@ -82,6 +83,13 @@ mod tests {
 
         assert_eq!(secrets.hide(text, true), "1 fast ******** ******** ********");
         assert_eq!(secrets.hide(text, false), "1 fast ******** s3cret s3cret-2");
+        let nested = Secrets::of([
+            &map(json!({"auth_password": "abc-s3cret"})),
+            &map(json!({"environment": {"KEY": "s3cret"}})),
+        ]);
+        assert_eq!(nested.hide("abc-s3cret s3cret", true), "******** ********");
+        let lines = Secrets::of([&map(json!({"environment": {"KEY": "one\ntwo"}})), &Map::new()]);
+        assert_eq!(lines.hide("\"one\\ntwo\" one\ntwo", true), "\"********\" ********");
         let mut differs = json!({"command": ["run --pin s3cret"], "image": null});
         secrets.hide_in(&mut differs);
         assert_eq!(differs, json!({"command": ["run --pin ********"], "image": null}));
