@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 /// What is another one at each container and at each moment, wherever it stands.
-const ITS_OWN: [&str; 32] = [
+const ITS_OWN: [&str; 30] = [
     "io.kubernetes.cri-o.Created",
     "Id",
-    "Name",
     "Created",
     "StartedAt",
     "FinishedAt",
@@ -29,7 +28,6 @@ const ITS_OWN: [&str; 32] = [
     "ExecIDs",
     "CreateCommand",
     "Health",
-    "Healthcheck.Log",
     "Size",
     "SizeRw",
     "CheckpointedAt",

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::document::Difference;
+use crate::engine::Engine;
 use crate::scene::FOLDER;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kolla_container.md");
@@ -24,6 +25,9 @@ struct Known {
     /// It is one of each container and each unit that ours makes, and no task lists it.
     #[serde(default)]
     everywhere: bool,
+    /// The engine that it is about, where it is about one.
+    #[serde(default)]
+    engine: Option<Engine>,
 }
 
 static KNOWN: LazyLock<BTreeMap<String, Known>> = LazyLock::new(|| {
@@ -32,9 +36,11 @@ static KNOWN: LazyLock<BTreeMap<String, Known>> = LazyLock::new(|| {
 });
 
 /// The ids that explain a difference, of those that are listed and of those that are everywhere.
-pub(crate) fn explain(listed: &[String], difference: &Difference) -> Vec<&'static str> {
+pub(crate) fn explain(engine: Engine, listed: &[String], difference: &Difference) -> Vec<&'static str> {
     let fits = |(id, known): &(&'static String, &'static Known)| {
-        (known.everywhere || listed.contains(id)) && known.places.iter().any(|place| is_like(&difference.place, place))
+        known.engine.is_none_or(|only| only == engine)
+            && (known.everywhere || listed.contains(id))
+            && known.places.iter().any(|place| is_like(&difference.place, place))
     };
     KNOWN.iter().filter(fits).map(|(id, _)| id.as_str()).collect()
 }

@@ -69,7 +69,9 @@ fn trial(engine: Engine, scene: &Scene, modules: &Modules, report: &Report) -> R
 
     let machine = match modules.machine() {
         Ok(Some(machine)) => machine,
-        Ok(None) => return Ok(Completion::ignored_with("there is no KOLLA_TEST_SYSTEMD, or no KOLLA_TEST_PEER")),
+        Ok(None) => {
+            return Ok(Completion::ignored_with("KOLLA_TEST_PEER is not set: testbed/peer/run installs kolla-ansible"));
+        }
         Err(why) => return Err(Failed::from(why)),
     };
     let _alone = scene.alone.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));

@@ -14,6 +14,8 @@ use tokio::net::UnixStream;
 
 /// A call may take so long.
 const PATIENCE: Duration = Duration::from_secs(140);
+/// How long the server may take to start.
+const TO_START: Duration = Duration::from_mins(1);
 
 /// One program is both, by the name that it is called by.
 const MODULES: [&str; 2] = ["kolla_container", "kolla_container_facts"];
@@ -22,7 +24,7 @@ const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testbed/peer/serve
 
 /// The server of kolla-ansible's modules, which starts with the first call.
 #[derive(Debug, Default)]
-pub(crate) struct Modules(Mutex<Option<(Child, Result<Machine, String>)>>);
+pub(crate) struct Modules(Mutex<Option<Result<(Child, Machine), String>>>);
 
 /// The machine with systemd, and where the modules are called.
 #[derive(Clone, Debug)]
@@ -36,28 +38,24 @@ pub(crate) struct Machine {
 impl Modules {
     /// The machine; `None` where nobody has started one, or where kolla-ansible is not installed and need not be.
     pub(crate) fn machine(&self) -> Result<Option<Machine>, String> {
-        let (Some(folder), Some(environment)) = (env::var_os("KOLLA_TEST_SYSTEMD"), env::var_os("KOLLA_TEST_PEER"))
-        else {
-            return Ok(None);
-        };
+        let Some(environment) = env::var_os("KOLLA_TEST_PEER") else { return Ok(None) };
+        let folder =
+            env::var_os("KOLLA_TEST_SYSTEMD").ok_or("there is a KOLLA_TEST_PEER, and no KOLLA_TEST_SYSTEMD")?;
         let mut server = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, machine) = match &mut *server {
-            Some(started) => started,
-            none => none.insert(start(Path::new(&folder), Path::new(&environment))?),
-        };
-        machine.clone().map(Some)
+        let started = server.get_or_insert_with(|| start(Path::new(&folder), Path::new(&environment)));
+        started.as_ref().map(|(_, machine)| Some(machine.clone())).map_err(Clone::clone)
     }
 
     /// Ends the server.
     pub(crate) fn end(&self) {
-        if let Some((mut server, _)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(Ok((mut server, _))) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             drop(server.stdin.take());
             server.wait().unwrap();
         }
     }
 }
 
-fn start(folder: &Path, environment: &Path) -> Result<(Child, Result<Machine, String>), String> {
+fn start(folder: &Path, environment: &Path) -> Result<(Child, Machine), String> {
     for module in MODULES {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kolla_container"), folder.join(module))
             .map_err(|error| format!("{module}: {error}"))?;
@@ -65,16 +63,23 @@ fn start(folder: &Path, environment: &Path) -> Result<(Child, Result<Machine, St
     let mut command = Command::new(environment.join("bin/python"));
     command.arg(SERVER).arg(folder.join("peer.sock")).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut server = command.spawn().map_err(|error| format!("{}: {error}", environment.display()))?;
-    let mut line = String::new();
-    let said = BufReader::new(server.stdout.take().unwrap()).read_line(&mut line);
-    let process = said.ok().and_then(|_| serde_json::from_str::<Value>(&line).ok()?["machine"].as_u64());
-    let machine = process.map(|process| Machine { folder: folder.to_owned(), process });
-    Ok((server, machine.ok_or_else(|| "testbed/peer/server.py has not started".to_owned())))
+    let stdout = server.stdout.take().unwrap();
+    let (sender, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(stdout).read_line(&mut line).map(|_| sender.send(line));
+    });
+    let line = said.recv_timeout(TO_START).unwrap_or_default();
+    let process = serde_json::from_str::<Value>(&line).ok().and_then(|said| said["machine"].as_u64());
+    let Some(process) = process else {
+        let _ = server.kill();
+        return Err("testbed/peer/server.py has not started".to_owned());
+    };
+    Ok((server, Machine { folder: folder.to_owned(), process }))
 }
 
 impl Machine {
-    /// What kolla-ansible's module answers.
-    /// Of containers it sees those whose name begins with `own`.
+    /// What kolla-ansible's module answers, which sees of containers only those whose name begins with `own`.
     pub(crate) async fn theirs(&self, module: &str, arguments: &Value, own: &str) -> Result<Value, String> {
         let answer = self.ask(json!({"module": module, "arguments": arguments, "own": own})).await?;
         Ok(answer["answer"].clone())

@@ -223,7 +223,7 @@ fn judge(
     let mut mistakes = Vec::new();
     let mut explained = Vec::new();
     for one in &found {
-        let ids = known::explain(meant, one);
+        let ids = known::explain(engine, meant, one);
         if ids.is_empty() {
             mistakes.push(format!("{}: {}: theirs {}, ours {}", task.title(), one.place, one.theirs, one.ours));
         }
