@@ -100,6 +100,11 @@ fn walk(key: &str, value: Value) -> Value {
             flags.sort_unstable();
             Value::String(format!("{place}:{}", flags.join(",")))
         }
+        // Two words for the same.
+        Value::Object(mut policy) if key == "RestartPolicy" && policy.get("Name") == Some(&"".into()) => {
+            policy.insert("Name".to_owned(), "no".into());
+            walk(key, Value::Object(policy))
+        }
         Value::Object(all) => {
             let kept = all.into_iter().filter(|(key, _)| !ITS_OWN.contains(&key.as_str()));
             let kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), walk(&key, value))).collect();

@@ -57,7 +57,10 @@ impl Modules {
 
 fn start(folder: &Path, environment: &Path) -> Result<(Child, Machine), String> {
     for module in MODULES {
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kolla_container"), folder.join(module))
+        let link = folder.join(module);
+        // From an earlier run beside the same machine.
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kolla_container"), link)
             .map_err(|error| format!("{module}: {error}"))?;
     }
     let mut command = Command::new(environment.join("bin/python"));
