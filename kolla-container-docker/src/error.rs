@@ -57,6 +57,12 @@ pub(crate) fn is_not_found(failure: &Failure) -> bool {
     status(failure) == Some(404)
 }
 
+/// Whether an image was found and its layers were not, as those of one that is removed at that moment.
+pub(crate) fn is_without_layers(failure: &Failure) -> bool {
+    matches!(failure, Failure::DockerResponseServerError { status_code: 500, message }
+        if message.contains("layer does not exist"))
+}
+
 /// What Docker says, without what the client puts in front of it.
 pub(crate) fn text(failure: &Failure) -> String {
     match failure {

@@ -49,7 +49,12 @@ impl Docker {
     }
 
     pub(super) async fn find_image(&self, name: &str) -> Result<Option<ImageState>> {
-        match self.client.inspect_image(name).await {
+        let found = match self.client.inspect_image(name).await {
+            // One that is removed meanwhile is gone by now; one that is broken stays so.
+            Err(failure) if error::is_without_layers(&failure) => self.client.inspect_image(name).await,
+            found => found,
+        };
+        match found {
             Ok(document) => decode::inspected_image(document).map(Some),
             Err(failure) if error::is_not_found(&failure) => Ok(None),
             Err(failure) => Err(Asked::new("inspect image", name).failed(&failure)),

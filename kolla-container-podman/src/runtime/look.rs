@@ -9,12 +9,16 @@ use kolla_container_core::state::{
 };
 use kolla_container_core::{ContainerId, ContainerName, ContainerRef, ErrorKind, NetworkName, Result, Runtime};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Podman;
 use crate::decode;
 use crate::error::{Asked, Failure};
 use crate::wire::Call;
+
+/// When the pause between two looks at images, each twice the one before, is too long for another one.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// An entry of a list of containers.
 #[derive(Debug, Deserialize)]
@@ -111,10 +115,36 @@ impl Podman {
     }
 
     pub(super) async fn find_image(&self, asked: &Asked, name: &str) -> Result<Option<ImageState>> {
-        match self.client.json(Call::get("images").segment(name).path("json")).await {
+        match self.look_at_images(|| Call::get("images").segment(name).path("json")).await {
             Ok(document) => decode::image(&document).map(Some),
             Err(failure) if failure.is_gone() => Ok(None),
             Err(failure) => Err(asked.failed(&failure)),
+        }
+    }
+
+    /// The ids of all images.
+    pub(super) async fn image_ids(&self) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(rename = "Id")]
+            id: String,
+        }
+
+        let listed: Option<Vec<Listed>> = self.look_at_images(|| Call::get("images").path("json")).await?;
+        Ok(listed.into_iter().flatten().map(|image| image.id).collect())
+    }
+
+    /// Podman fails to look at images, or panics, while some are stored or removed. What is a failure at one moment is none
+    /// at the next; what stays one is returned.
+    async fn look_at_images<T: DeserializeOwned>(&self, call: impl Fn() -> Call) -> Result<T, Failure> {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.client.json(call()).await {
+                Err(failure) if failure.status() == Some(500) && pause < LAST_LOOK => {}
+                answer => return answer,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 

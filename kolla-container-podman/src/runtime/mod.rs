@@ -310,18 +310,12 @@ impl Runtime for Podman {
         self.find_image(&Asked::new("inspect image", id.short()), id.as_str()).await
     }
 
-    /// One request for the list, and one for each image: a list does not say what an image implies.
+    /// One request for the list, more where images are removed meanwhile, and one for each image: a list does not say what
+    /// an image implies.
     async fn images(&self) -> Result<Vec<ImageState>> {
-        #[derive(Deserialize)]
-        struct Listed {
-            #[serde(rename = "Id")]
-            id: String,
-        }
-
         let asked = &Asked::new("list", "images");
-        let listed = self.client.json::<Option<Vec<Listed>>>(Call::get("images").path("json")).await;
-        let listed = listed.map_err(|failure| asked.failed(&failure))?.unwrap_or_default();
-        let looks = stream::iter(listed).map(async |image| self.find_image(asked, &image.id).await);
+        let listed = self.image_ids().await.map_err(|failure| asked.failed(&failure))?;
+        let looks = stream::iter(listed).map(async |id| self.find_image(asked, &id).await);
         // One that is gone meanwhile is not there; one that cannot be read is left out.
         let looks = looks.buffer_unordered(AT_ONCE).filter_map(async |image| match image {
             Err(error) if error.kind() == ErrorKind::Undecodable => None,

@@ -1,10 +1,11 @@
 //! Images that come from real registries: what each policy sees, what each failure is called, and who shares what.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{self, Either, join_all};
 use futures_util::stream;
 use kolla_container_core::images::{
     CollectPolicy, Concurrency, EnsureError, Ensured, ImageEvent, ImageListener, ImageManager, ImageRequest, Known,
@@ -35,6 +36,7 @@ cases! { "pulling";
     an_image_that_is_in_use_says_by_whom;
     an_archive_brings_its_images;
     images_that_nobody_uses_are_collected_and_those_in_use_stay;
+    images_are_surveyed_while_others_come_and_go;
 }
 
 const PLAIN: &str = "localhost:5000";
@@ -331,7 +333,7 @@ async fn no_more_than_three_are_pulled_at_the_same_time(h: &Harness) {
             h.until(|| (!way.held(&under_way).contains(&held[0])).then_some(())).await;
         }
     };
-    let (answers, ()) = futures_util::future::join(all, play).await;
+    let (answers, ()) = future::join(all, play).await;
 
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|ensured| ensured.changed)), "{answers:?}");
 }
@@ -353,10 +355,10 @@ async fn who_gives_up_leaves_the_pull_to_the_others(h: &Harness) {
         let give_up = async {
             let held = Box::pin(until_held());
             // Whichever ends, the first asker is gone then.
-            futures_util::future::select(first, held).await;
+            future::select(first, held).await;
             way.let_go(&repository);
         };
-        futures_util::future::join(second, give_up).await.0
+        future::join(second, give_up).await.0
     };
 
     assert!(others.await.unwrap().changed);
@@ -393,7 +395,7 @@ async fn progress_tells_the_bytes_of_each_layer(h: &Harness) {
         h.until(|| heard().iter().any(|(current, total)| (1..*total).contains(current)).then_some(())).await;
         way.let_go(&repository);
     };
-    let (pulled, ()) = futures_util::future::join(images.ensure_telling(&request, &bytes), play).await;
+    let (pulled, ()) = future::join(images.ensure_telling(&request, &bytes), play).await;
 
     assert!(pulled.unwrap().pulled.unwrap().size > SIZE);
     let heard = heard();
@@ -488,4 +490,31 @@ async fn an_archive_brings_its_images(h: &Harness) {
     let broken = images.load(stream::iter(broken)).await.unwrap_err();
     assert_eq!((garbage.kind(), broken.kind()), (ErrorKind::Rejected, ErrorKind::Rejected), "{garbage} {broken}");
     assert!(broken.report().ends_with("the archive cannot be read: the disk is gone"), "{}", broken.report());
+}
+
+async fn images_are_surveyed_while_others_come_and_go(h: &Harness) {
+    let registry = Registry::of(h);
+    let images = manager(h);
+    let stays = h.image_name("stays");
+    let archive = registry.archive(&stays, "stays");
+    images.load(stream::iter([Ok(archive)])).await.unwrap();
+    let come_and_go = join_all(["a", "b", "c"].map(async |what| {
+        let name = h.image_name(what);
+        let archive = registry.archive(&name, what);
+        loop {
+            images.load(stream::iter([Ok(archive.clone())])).await.unwrap();
+            images.remove(&name).await.unwrap();
+        }
+    }));
+    let look = async {
+        for _ in 0..25 {
+            let all = h.runtime().images().await.unwrap();
+            assert!(all.iter().any(|image| image.names.contains(&stays)), "{all:?}");
+        }
+    };
+
+    let (come_and_go, look) = (pin!(come_and_go), pin!(look));
+    let ended = future::select(come_and_go, look).await;
+
+    assert!(matches!(ended, Either::Right(_)), "they come and go for ever");
 }
