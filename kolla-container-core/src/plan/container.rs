@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::step::{Action, Cause, Steps, Target};
 use super::unit::Unit;
-use super::{ContainerPlan, Context, Effect, Freshness, Goal, Needs, Observation, RunOptions};
+use super::{ContainerPlan, Context, Effect, Freshness, Goal, Needs, Observation};
 use crate::diff::{self, Comparison, Diff, Mode, Remedy, Surroundings};
 use crate::error::{Error, ErrorKind};
 use crate::name::ContainerName;
@@ -81,7 +81,7 @@ impl Subject<'_> {
         }
     }
 
-    fn refuse(&mut self, kind: ErrorKind, operation: &'static str, reason: impl std::fmt::Display) {
+    pub(super) fn refuse(&mut self, kind: ErrorKind, operation: &'static str, reason: impl std::fmt::Display) {
         let error = Error::new(kind, operation, self.name).because(reason);
         self.plan = ContainerPlan::refused(self.name.clone(), error);
     }
@@ -304,7 +304,7 @@ impl Subject<'_> {
 
     /// By its unit, where it has one. A unit knows one time in which to stop: another one that is asked for, the engine
     /// has to be told, and the unit then takes note that its container has ended before it would start it again.
-    fn restart(&self, old: &ContainerState, grace: Option<TimeSpan>, steps: &mut Steps) {
+    pub(super) fn restart(&self, old: &ContainerState, grace: Option<TimeSpan>, steps: &mut Steps) {
         let (target, name) = (Target::Existing(old.id.clone()), self.name.clone());
         // One that is taken away starts nothing any more.
         let has_unit = self.unit.is_wanted() || self.goal.spec().is_none();
@@ -368,143 +368,4 @@ impl Subject<'_> {
             Some(Err(error)) => self.plan = ContainerPlan::refused(self.name.clone(), error.clone()),
         }
     }
-
-    fn run(&mut self, wanted: &ContainerSpec, there: Option<&ContainerState>, options: RunOptions) {
-        let mut steps = Steps::because(Cause::Asked);
-        let removes_itself = wanted.auto_remove == Some(true);
-        if let Some(old) = there {
-            let is_busy = old.status.is_up() || old.status.is_passing();
-            if is_busy && (!options.over_running || old.status == Status::Removing) {
-                let reason = format!("a container of that name is {}; stop it first", old.status);
-                return self.refuse(ErrorKind::Conflict, "run container", reason);
-            }
-            self.plan.ends = Some(old.id.clone());
-        }
-        // Whoever removes itself takes its exit status and its output along.
-        let wanted = &ContainerSpec { auto_remove: Some(false), ..wanted.clone() };
-        self.make(wanted, &self.name.clone(), None, &mut steps);
-        // Only when everything that can be fetched is there.
-        let creation = steps.steps.pop();
-        self.make_room(there, &mut steps);
-        steps.steps.extend(creation);
-        steps.undone_by(
-            Action::Start { target: Target::New },
-            [Action::Stop { target: Target::New, grace: wanted.stop_timeout }],
-        );
-        steps.once(Action::WaitForExit { target: Target::New, deadline: options.deadline });
-        if options.remove || removes_itself {
-            steps.committed(Action::Discard { target: Target::New });
-        }
-        self.take(steps, Effect::Ran);
-    }
-
-    /// Takes away what has the name of a container that is to be run to its end, and the unit that would start it again.
-    fn make_room(&mut self, there: Option<&ContainerState>, steps: &mut Steps) {
-        let name = self.name.clone();
-        if self.unit.there.is_some() {
-            if let Some(old) = there {
-                self.thaw(old, steps);
-            }
-            let start = self.unit.is_active().then(|| Action::StartUnit { name: name.clone() });
-            steps.undone_by(Action::StopUnit { name: name.clone() }, start);
-        }
-        if let Some(old) = there {
-            let target = Target::Existing(old.id.clone());
-            if old.status.is_up() || old.status.is_passing() {
-                let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
-                steps.undone_by(stop, [Action::Start { target: target.clone() }]);
-            }
-            steps.once(Action::Remove { target, only_named: Some(name.clone()) });
-        }
-        // Last: until the old container is gone, its unit may have to start it again.
-        if self.unit.there.is_some() {
-            steps.once(Action::RemoveUnit { name });
-        }
-        self.note_others();
-    }
-
-    fn without_spec(&mut self, there: Option<&ContainerState>) {
-        match (self.goal, there) {
-            (Goal::Absent { volumes }, _) => self.remove(there, *volumes),
-            (Goal::Stopped { grace }, Some(old)) => self.stop(old, *grace),
-            (Goal::Restart { grace }, Some(old)) => {
-                let mut steps = Steps::because(Cause::Asked);
-                self.restart(old, *grace, &mut steps);
-                self.take(steps, Effect::Restarted);
-            }
-            (Goal::Kill { signal }, Some(old)) => {
-                let mut steps = Steps::because(Cause::Asked);
-                steps.once(Action::Kill { target: Target::Existing(old.id.clone()), signal: *signal });
-                self.take(steps, Effect::Killed);
-            }
-            (Goal::Restart { .. }, None) => {
-                self.refuse(ErrorKind::NotFound, "restart container", "there is no such container");
-            }
-            (Goal::Kill { .. }, None) => {
-                self.refuse(ErrorKind::NotFound, "kill container", "there is no such container");
-            }
-            _ => {}
-        }
-    }
-
-    fn stop(&mut self, old: &ContainerState, grace: Option<TimeSpan>) {
-        if removes_itself(old) {
-            let volumes =
-                old.anonymous_volumes().map(|(path, volume)| format!(", with the volume of {path}: {volume}"));
-            let lost: String = volumes.collect();
-            self.plan.notes.push(format!("the engine deletes it when it stops (auto_remove){lost}"));
-        }
-        let mut steps = Steps::because(Cause::Status(old.status.clone()));
-        let name = self.name.clone();
-        let unit = self.unit.is_active().then_some(Action::StopUnit { name });
-        // A unit that is not active stops nothing, though its container may run.
-        let is_down = matches!(old.status, Status::Created | Status::Exited | Status::Dead);
-        let target = Target::Existing(old.id.clone());
-        let engine = (!is_down).then(|| Action::Stop { target, grace: grace.or(old.config.stop_timeout) });
-        // A unit knows one time in which to stop; it takes note of the end before it would start the container again.
-        let ordered = if grace.is_some() { [engine, unit] } else { [unit, engine] };
-        self.thaw(old, &mut steps);
-        ordered.into_iter().flatten().for_each(|action| steps.once(action));
-        self.note_others();
-        self.take(steps, Effect::Stopped);
-    }
-
-    fn remove(&mut self, there: Option<&ContainerState>, volumes: bool) {
-        self.note_others();
-        let mut steps = Steps::because(Cause::Asked);
-        if self.unit.is_active() {
-            if let Some(old) = there {
-                self.thaw(old, &mut steps);
-            }
-            steps.once(Action::StopUnit { name: self.name.clone() });
-        }
-        if let Some(old) = there {
-            let target = Target::Existing(old.id.clone());
-            if old.status.is_up() || old.status == Status::Restarting {
-                steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
-            }
-            steps.once(Action::Remove { target, only_named: None });
-            self.plan.ends = Some(old.id.clone());
-            for (path, volume) in old.anonymous_volumes() {
-                if volumes {
-                    steps.once(Action::RemoveVolume { volume: volume.clone() });
-                } else if removes_itself(old) {
-                    self.plan.notes.push(format!(
-                        "the engine deletes the anonymous volume of {path} with it (auto_remove): {volume}"
-                    ));
-                } else {
-                    self.plan.notes.push(format!("the anonymous volume of {path} stays: {volume}"));
-                }
-            }
-        }
-        if self.unit.there.is_some() {
-            steps.once(Action::RemoveUnit { name: self.name.clone() });
-        }
-        self.take(steps, Effect::Removed);
-    }
-}
-
-/// Whether the engine removes it when it stops, and its anonymous volumes with it.
-pub(super) fn removes_itself(old: &ContainerState) -> bool {
-    old.config.auto_remove == Some(true) && (old.status.is_up() || old.status == Status::Restarting)
 }

@@ -5,12 +5,14 @@
 
 mod check;
 mod container;
+mod end;
 mod goal;
 mod joiners;
 mod observation;
 mod order;
 mod recover;
 mod replace;
+mod run;
 mod step;
 mod text;
 mod together;

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::container::{Subject, removes_itself};
+use super::container::Subject;
+use super::end::removes_itself;
 use super::step::{Action, Cause, Replaced, Steps, Target};
 use super::{Effect, Goal};
 use crate::name::{ContainerName, VolumeName};
