@@ -12,7 +12,7 @@ use kolla_container_core::plan::{Effect, RunOptions};
 use kolla_container_core::spec::RestartPolicy;
 use kolla_container_core::state::{ContainerState, ContainerUpdate, Status, VolumeToCreate};
 use kolla_container_core::{
-    ContainerName, ContainerSpec, ErrorKind, Goal, Goals, ImageRef, Reconciler, Report, Runtime,
+    ContainerName, ContainerSpec, ErrorKind, Goal, Goals, ImageRef, Reconciler, Report, Runtime, TimeSpan,
 };
 
 fn name(text: &str) -> ContainerName {
@@ -363,10 +363,9 @@ async fn a_run_whose_output_never_ends_has_its_exit_code_all_the_same() {
         let template = ImageTemplate::default().with_behaviour(Behaviour::exits(3)).with_output("done", "");
         engine.publish(&reference, template);
         let runtime = (0..times).fold(Arc::new(engine) as Arc<dyn Runtime>, |inner, _| hanging(inner));
-        let goals = Goals::one(
-            name("job"),
-            Goal::Run(Box::new(spec(serde_json::json!({"image": "job"}))), RunOptions::default()),
-        );
+        // It ends at once, and its deadline is not that of reading.
+        let options = RunOptions { deadline: Some(TimeSpan::from_secs(1)), ..RunOptions::default() };
+        let goals = Goals::one(name("job"), Goal::Run(Box::new(spec(serde_json::json!({"image": "job"}))), options));
 
         let report = Reconciler::new(runtime).reconcile(&goals).await.expect("there is a plan");
 

@@ -16,6 +16,7 @@ use crate::image_ref::ImageRef;
 use crate::images::{ImageEvent, ImageListener, ImageRequest};
 use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::plan::{Action, Replaced, Target};
+use crate::quantity::TimeSpan;
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Variable, Volume};
 use crate::state::{LogChunk, LogOptions, Owner, VolumeToCreate, Warning};
 use crate::supervisor::Supervisor;
@@ -56,7 +57,7 @@ impl Run<'_> {
             Action::Verify { target, healthy, settle } => {
                 super::verify(runtime, &self.id(target)?, *healthy, *settle).await
             }
-            Action::WaitForExit { target, deadline: _ } => self.wait_for_exit(&self.id(target)?).await,
+            Action::WaitForExit { target, deadline } => self.wait_for_exit(action, &self.id(target)?, *deadline).await,
             Action::InstallUnit { name, text } => self.supervisor(name)?.install(name, text.as_str()).await,
             Action::RemoveUnit { name } => self.supervisor(name)?.remove(name).await,
             Action::StartUnit { name } => self.supervisor(name)?.start(name).await,
@@ -224,10 +225,12 @@ impl Run<'_> {
     }
 
     /// The output is read when the container has ended: while it is followed, Docker may lose what comes last, and Podman may
-    /// go on following for ever.
-    async fn wait_for_exit(&mut self, id: &ContainerId) -> Result<()> {
+    /// go on following for ever. One that has ended in time has, however long its output takes to read.
+    async fn wait_for_exit(&mut self, action: &Action, id: &ContainerId, deadline: Option<TimeSpan>) -> Result<()> {
         let runtime = self.means.runtime;
-        let exit = runtime.wait_container(id).await?;
+        let deadline = deadline.map_or(Duration::MAX, TimeSpan::as_duration);
+        let exit = tokio::time::timeout(deadline, runtime.wait_container(id)).await;
+        let exit = exit.unwrap_or_else(|_| Err(self.late(action, deadline)))?;
         let mut printed = Printed::default();
         let read = printed.read(runtime.logs(id, LogOptions { follow: false, tail: None }));
         if tokio::time::timeout(self.plan.deadlines.request(), read).await.is_err() {

@@ -14,6 +14,7 @@ use super::report::{ApplyError, ContainerReport, StepReport, Undone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{ContainerId, VolumeName};
 use crate::plan::{Action, Cause, ContainerPlan, Effect, Step, Target, Undo};
+use crate::quantity::TimeSpan;
 use crate::state::Owner;
 
 /// A container that is being dealt with.
@@ -148,12 +149,16 @@ impl<'a> Run<'a> {
             return self.act(action).await;
         }
         let deadline = self.plan.deadline(action);
-        let late = Error::new(ErrorKind::TimedOut, "change container", &self.plan.name).because(format!(
+        tokio::time::timeout(deadline, self.act(action)).await.unwrap_or_else(|_| Err(self.late(action, deadline)))
+    }
+
+    /// That an action was not done in time.
+    pub(super) fn late(&self, action: &Action, deadline: Duration) -> Error {
+        Error::new(ErrorKind::TimedOut, "change container", &self.plan.name).because(format!(
             "{} took longer than {}",
             self.plan.describe(action),
-            crate::quantity::TimeSpan::from(deadline)
-        ));
-        tokio::time::timeout(deadline, self.act(action)).await.unwrap_or(Err(late))
+            TimeSpan::from(deadline)
+        ))
     }
 
     /// What undoes all that was reached, the failed step included, in reverse, down to the last that cannot be undone.

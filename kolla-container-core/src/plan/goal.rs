@@ -49,7 +49,7 @@ pub enum Goal {
 /// How a container is run to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunOptions {
-    /// How long it may run; as long as it takes unless stated.
+    /// How long it may run; as long as it takes unless stated. Its output is read afterwards, within the time of a request.
     pub deadline: Option<TimeSpan>,
     /// Whether it is removed when it has ended.
     pub remove: bool,

@@ -236,7 +236,10 @@ impl ContainerPlan {
                 let health = if *healthy { self.deadlines.healthy() } else { Duration::ZERO };
                 request.saturating_add(*settle).saturating_add(health)
             }
-            Action::WaitForExit { deadline, .. } => deadline.map_or(Duration::MAX, TimeSpan::as_duration),
+            // Its output is read afterwards.
+            Action::WaitForExit { deadline, .. } => {
+                deadline.map_or(Duration::MAX, |deadline| deadline.as_duration().saturating_add(request))
+            }
             _ => request,
         }
     }
