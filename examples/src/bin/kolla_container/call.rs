@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kolla_container_core::dialect::kolla::{Engine, Host, Parameters, Restart};
+use kolla_container_core::dialect::kolla::{DIMENSIONS, Engine, HEALTHCHECK, Host, Parameters, Restart};
 use kolla_container_core::state::EngineKind;
 use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, Service, TimeSpan, VolumeName};
 use serde::Deserialize;
@@ -15,23 +15,6 @@ use crate::arguments::{CONTAINER, FACTS};
 use crate::failure::Failure;
 use crate::python;
 use crate::secrets::Secrets;
-
-/// A health check, as far as its keys go.
-const HEALTHCHECK: [&str; 5] = ["interval", "retries", "start_period", "test", "timeout"];
-
-const DIMENSIONS: [&str; 11] = [
-    "blkio_weight",
-    "cpu_period",
-    "cpu_quota",
-    "cpu_shares",
-    "cpuset_cpus",
-    "cpuset_mems",
-    "kernel_memory",
-    "mem_limit",
-    "mem_reservation",
-    "memswap_limit",
-    "ulimits",
-];
 
 /// What of `common_options` is a text, and says nothing where it is empty.
 const LOGIN: [&str; 4] = ["auth_email", "auth_password", "auth_registry", "auth_username"];
@@ -282,7 +265,8 @@ fn flatten(variables: &mut Value) {
 /// What is wrong with the keys of dimensions and health check, as the Python module says it.
 fn unsupported(given: &Map<String, Value>) -> Option<Answer> {
     let keys = |name: &str| given.get(name).and_then(Value::as_object).into_iter().flat_map(Map::keys);
-    let said = |msg: &str, key: &str, names: Vec<&str>| {
+    let said = |msg: &str, key: &str, mut names: Vec<&str>| {
+        names.sort_unstable();
         let more = BTreeMap::from([(key.to_owned(), json!(names))]);
         (!names.is_empty()).then(|| Answer { more, ..Answer::failed(format!("'{msg}'")) })
     };

@@ -12,7 +12,8 @@ use crate::spec::{Resources, Ulimit, UlimitName};
 use crate::text::ParseError;
 use crate::violation::{FieldPath, Violations};
 
-const KNOWN: [&str; 11] = [
+/// The keys of `dimensions`.
+pub const DIMENSIONS: [&str; 11] = [
     "blkio_weight",
     "cpu_period",
     "cpu_quota",
@@ -33,7 +34,7 @@ pub(super) fn read(given: Option<&Unread>, wrong: &mut Violations) -> Resources 
         None => return resources,
         Some(Unread(Value::Object(map))) => map,
         Some(_) => {
-            wrong.add("dimensions", format!("is no object; known in it are {}", KNOWN.join(", ")));
+            wrong.add("dimensions", format!("is no object; known in it are {}", DIMENSIONS.join(", ")));
             return resources;
         }
     };
@@ -67,7 +68,7 @@ fn dimension(key: &str, value: &Value, resources: &mut Resources) -> Result<(), 
         "mem_reservation" => resources.memory_reservation = memory(key, value)?.or(Some(Limit::Unlimited)),
         // To engines 0 is no limit of the memory, but "not stated" of memory and swap together.
         "memswap_limit" => resources.memory_swap = memory(key, value)?,
-        _ => return Err(unknown_key(key, &KNOWN, "Unsupported dimensions")),
+        _ => return Err(unknown_key(key, &DIMENSIONS, "Unsupported dimensions")),
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use crate::spec::read::read_as;
 use crate::spec::{HealthTest, Healthcheck};
 use crate::violation::{FieldPath, Violations};
 
-const KNOWN: [&str; 5] = ["test", "interval", "timeout", "start_period", "retries"];
+/// The keys of `healthcheck`, all of which are stated where one is.
+pub const HEALTHCHECK: [&str; 5] = ["test", "interval", "timeout", "start_period", "retries"];
 
 /// Reads the health check; all five keys must be there unless the test is `NONE`, and none where it
 /// is not stated.
@@ -19,13 +20,13 @@ pub(super) fn read(given: Option<&Unread>, wrong: &mut Violations) -> Healthchec
         Some(Unread(Value::Object(map))) if map.is_empty() => return Healthcheck::default(),
         Some(Unread(Value::Object(map))) => map,
         Some(_) => {
-            wrong.add("healthcheck", format!("is no object of {}", KNOWN.join(", ")));
+            wrong.add("healthcheck", format!("is no object of {}", HEALTHCHECK.join(", ")));
             return Healthcheck::default();
         }
     };
     let path = FieldPath::from("healthcheck");
-    for key in map.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-        wrong.add(path.field(key), unknown_key(key, &KNOWN, "Unsupported healthcheck options").to_string());
+    for key in map.keys().filter(|key| !HEALTHCHECK.contains(&key.as_str())) {
+        wrong.add(path.field(key), unknown_key(key, &HEALTHCHECK, "Unsupported healthcheck options").to_string());
     }
     let test = map.get("test").filter(|test| !test.is_null()).and_then(|test| match read_as(test.clone()) {
         Ok(test) => Some(test),
@@ -39,7 +40,7 @@ pub(super) fn read(given: Option<&Unread>, wrong: &mut Violations) -> Healthchec
     if test == Some(HealthTest::None) {
         return Healthcheck::none();
     }
-    for key in KNOWN.into_iter().filter(|key| map.get(*key).is_none_or(Value::is_null)) {
+    for key in HEALTHCHECK.into_iter().filter(|key| map.get(*key).is_none_or(Value::is_null)) {
         wrong.add(path.field(key), "is missing: all five keys are stated (kolla: Missing healthcheck option)");
     }
     Healthcheck {

@@ -27,7 +27,9 @@ mod tests;
 mod translate;
 mod words;
 
+pub use self::dimensions::DIMENSIONS;
 pub use self::document::{Document, read_document, read_oneshots};
+pub use self::healthcheck::HEALTHCHECK;
 pub use self::host::Host;
 pub use self::parameters::Parameters;
 pub use self::words::{Engine, Password, Restart, State, Unread};
