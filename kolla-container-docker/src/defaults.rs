@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
+use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum};
 use kolla_container_core::spec::{
     Command, Environment, ExposedPorts, ExtraHosts, HealthTest, Healthcheck, Logging, Mounts, NamespaceMode,
     Namespaces, Network, NetworkMode, Ports, Resources, RestartPolicy, Security, Signal, TextMap,
@@ -42,14 +42,14 @@ const UPDATED: [&str; 12] = [
 ];
 
 /// What is known of an engine once it has answered.
-pub(crate) fn facts(version: &SystemVersion, api: ApiLevel, info: &SystemInfo, is_local: bool) -> EngineFacts {
+pub(crate) fn facts(api: ApiLevel, info: &SystemInfo, is_local: bool) -> EngineFacts {
     let cgroup_version = match info.cgroup_version {
         Some(SystemInfoCgroupVersionEnum::_2) => 2,
         _ => 1,
     };
     EngineFacts {
         kind: EngineKind::Docker,
-        version: lenient_version(version.version.as_deref().unwrap_or_default()),
+        version: lenient_version(info.server_version.as_deref().unwrap_or_default()),
         api,
         host: HostFacts {
             name: info.name.clone().unwrap_or_default(),
@@ -276,8 +276,7 @@ mod tests {
     }
 
     fn of(version: &str, api: ApiLevel) -> EngineFacts {
-        let version = SystemVersion { version: Some(version.to_owned()), ..SystemVersion::default() };
-        facts(&version, api, &info(), true)
+        facts(api, &SystemInfo { server_version: Some(version.to_owned()), ..info() }, true)
     }
 
     #[test]

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use bollard::models::{
-    ContainerConfig, ContainerInspectResponse, ContainerState, NetworkSettings, SystemInfo,
-    SystemInfoCgroupVersionEnum, SystemVersion,
+    ContainerConfig, ContainerInspectResponse, ContainerState, NetworkSettings, SystemInfo, SystemInfoCgroupVersionEnum,
 };
 use kolla_container_core::ContainerSpec;
 use kolla_container_core::diff::{Comparison, Surroundings, diff, unsupported};
@@ -142,7 +141,7 @@ fn each_thing_that_some_docker_cannot_do_is_refused_by_its_name_and_has_a_spec_h
         oom_kill_disable: lacks,
         ..SystemInfo::default()
     };
-    let facts = defaults::facts(&SystemVersion::default(), defaults::OLDEST, &info, true);
+    let facts = defaults::facts(defaults::OLDEST, &info, true);
     let refused: BTreeMap<&str, &str> = facts.features.refusals().collect();
     let beyond = beyond();
     assert!(refused.keys().eq(beyond.keys()), "{refused:?}");

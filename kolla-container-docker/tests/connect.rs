@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kolla_container_core::{Error, ErrorKind};
+use kolla_container_core::{Error, ErrorKind, Runtime};
 use kolla_container_docker::{Address, Connection, Docker};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -82,23 +82,29 @@ fn answer(status: &str, body: &str) -> String {
 /// As Docker 20.10 answers, in what matters.
 fn docker(path: &str) -> String {
     match path {
-        "/version" => answer("200 OK", r#"{"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}"#),
-        path if path.ends_with("/info") => answer("200 OK", r#"{"ID": "it", "Name": "node1", "CgroupVersion": "2"}"#),
+        "/_ping" => pong("Docker/20.10.24 (linux)", "1.41"),
+        path if path.ends_with("/info") => answer("200 OK", r#"{"Name": "node1", "ServerVersion": "20.10.24"}"#),
         _ => answer("404 Not Found", r#"{"message": "page not found"}"#),
     }
+}
+
+fn pong(server: &str, api: &str) -> String {
+    let head = format!("Server: {server}\r\nApi-Version: {api}\r\nContent-Type");
+    answer("200 OK", "OK").replace("Content-Type", &head)
 }
 
 /// bollard 0.21 leaves the negotiated level out of the path, so that an engine answers with its newest. That is said
 /// here, for an upgrade of bollard to be noticed.
 #[tokio::test]
-async fn an_engine_is_asked_for_its_version_and_its_facts_and_for_nothing_else() {
+async fn an_engine_is_pinged_and_asked_for_its_facts_and_for_nothing_else() {
     let engine = Socket::answering(docker);
 
-    engine.connect().await.expect("this is an engine");
+    let docker = engine.connect().await.expect("this is an engine");
 
+    assert_eq!(docker.engine().version.to_string(), "20.10.24");
     let asked = engine.asked.lock().expect("no test has panicked");
     let lines: Vec<&str> = asked.iter().filter_map(|request| request.lines().next()).collect();
-    assert_eq!(lines, ["GET /version HTTP/1.1", "GET /info HTTP/1.1"]);
+    assert_eq!(lines, ["GET /_ping HTTP/1.1", "GET /info HTTP/1.1"]);
     assert!(asked.iter().all(|request| request.contains("\r\nhost: localhost\r\n")), "{asked:?}");
 }
 
@@ -174,10 +180,7 @@ async fn an_answer_that_breaks_off_or_does_not_end_is_no_version() {
 
 #[tokio::test]
 async fn podman_on_the_same_socket_is_refused_by_name() {
-    let podman = Socket::answering(|_| {
-        let body = r#"{"ApiVersion": "1.41"}"#;
-        answer("200 OK", body).replace("Content-Type", "Server: Libpod/4.3.1 (linux)\r\nContent-Type")
-    });
+    let podman = Socket::answering(|_| pong("Libpod/4.3.1 (linux)", "1.41"));
 
     let report = "not supported: Podman answers (Libpod/4.3.1 (linux)), whose imitation of Docker is not enough: \
                   use kolla-container-podman";
@@ -187,9 +190,10 @@ async fn podman_on_the_same_socket_is_refused_by_name() {
 
 #[tokio::test]
 async fn an_engine_that_is_too_old_is_refused() {
-    let old = Socket::answering(|_| answer("200 OK", r#"{"Version": "18.09.1", "ApiVersion": "1.39"}"#));
+    let old = Socket::answering(|_| pong("Docker/18.09.1 (linux)", "1.39"));
 
-    let report = "not supported: Docker 18.09.1 speaks API 1.39; 1.41, that of Docker 20.10, is the oldest that works";
+    let report =
+        "not supported: Docker/18.09.1 (linux) speaks API 1.39; 1.41, that of Docker 20.10, is the oldest that works";
     assert_eq!(old.error().await, (ErrorKind::Unsupported, report.to_owned()));
 }
 

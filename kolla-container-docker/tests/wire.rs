@@ -75,14 +75,16 @@ async fn serve(mut stream: UnixStream, api: &str, script: Arc<Script>, log: Arc<
         log.len() - 1
     };
     let answer = match line.join(" ").as_str() {
-        "GET /version" => Some((200, json!({"Version": "0.0.0", "ApiVersion": api}).to_string())),
+        "GET /_ping" => Some((200, "OK".to_owned())),
         "GET /info" => Some((200, json!({"Name": "node1"}).to_string())),
         line => script(number, line),
     };
     // No answer at all: the connection is lost.
     let Some((status, body)) = answer else { return };
-    let head =
-        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nApi-Version: {api}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
     let _ = stream.shutdown().await;
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kolla_container_core::{Error, ErrorKind};
+use kolla_container_core::{Error, ErrorKind, Runtime};
 use kolla_container_podman::{Address, Connection, Podman};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -82,26 +82,29 @@ fn answer(status: &str, body: &str) -> String {
 /// As Podman 4.3 answers, in what matters.
 fn podman(path: &str) -> String {
     match path {
-        "/version" => versioned("4.3.1"),
-        "/v4.0.0/libpod/info" => answer("200 OK", r#"{"host": {"hostname": "node1", "cgroupVersion": "v2"}}"#),
+        "/_ping" => pong("4.3.1"),
+        "/v4.0.0/libpod/info" => {
+            answer("200 OK", r#"{"host": {"hostname": "node1"}, "version": {"Version": "4.3.1"}}"#)
+        }
         _ => answer("404 Not Found", "Not Found"),
     }
 }
 
-fn versioned(version: &str) -> String {
+fn pong(version: &str) -> String {
     let head = format!("Server: Libpod/{version} (linux)\r\nLibpod-API-Version: {version}\r\nContent-Type");
-    answer("200 OK", &format!(r#"{{"Version": "{version}", "ApiVersion": "1.41"}}"#)).replace("Content-Type", &head)
+    answer("200 OK", "OK").replace("Content-Type", &head)
 }
 
 #[tokio::test]
-async fn an_engine_is_asked_for_its_version_and_its_facts_and_for_nothing_else() {
+async fn an_engine_is_pinged_and_asked_for_its_facts_and_for_nothing_else() {
     let engine = Socket::answering(podman);
 
-    engine.connect().await.expect("this is an engine");
+    let podman = engine.connect().await.expect("this is an engine");
 
+    assert_eq!(podman.engine().version.to_string(), "4.3.1");
     let asked = engine.asked.lock().expect("no test has panicked");
     let lines: Vec<&str> = asked.iter().filter_map(|request| request.lines().next()).collect();
-    assert_eq!(lines, ["GET /version HTTP/1.1", "GET /v4.0.0/libpod/info HTTP/1.1"]);
+    assert_eq!(lines, ["GET /_ping HTTP/1.1", "GET /v4.0.0/libpod/info HTTP/1.1"]);
     assert!(asked.iter().all(|request| request.contains("\r\nhost: localhost\r\n")), "{asked:?}");
 }
 
@@ -176,8 +179,7 @@ async fn an_answer_that_breaks_off_is_no_version() {
 #[tokio::test]
 async fn docker_on_the_same_socket_is_refused_by_name() {
     let docker = Socket::answering(|_| {
-        let body = r#"{"Version": "20.10.24", "ApiVersion": "1.41"}"#;
-        answer("200 OK", body).replace("Content-Type", "Server: Docker/20.10.24 (linux)\r\nContent-Type")
+        answer("200 OK", "OK").replace("Content-Type", "Server: Docker/20.10.24 (linux)\r\nContent-Type")
     });
 
     let report = "not supported: this is not Podman, but Docker (Docker/20.10.24 (linux)): use kolla-container-docker";
@@ -187,9 +189,9 @@ async fn docker_on_the_same_socket_is_refused_by_name() {
 
 #[tokio::test]
 async fn an_engine_that_is_too_old_is_refused() {
-    let old = Socket::answering(|_| versioned("3.4.4"));
+    let old = Socket::answering(|_| pong("3.4.4"));
 
-    let report = "not supported: Podman 3.4.4 speaks API 3.4; 4.0, that of Podman 4.0, is the oldest that works";
+    let report = "not supported: Podman 3.4.4 is too old; 4.0 is the oldest that works";
     assert_eq!(old.error().await, (ErrorKind::Unsupported, report.to_owned()));
 }
 

@@ -131,12 +131,12 @@ async fn serve(mut stream: UnixStream, version: &str, script: Arc<Script>, log: 
     if let Some(secret) = head.to_lowercase().lines().find(|line| line.starts_with("x-registry-auth: ")) {
         log.lock().unwrap().push(secret.to_owned());
     }
-    let version = format!(
-        "HTTP/1.1 200 OK\r\nLibpod-API-Version: {version}\r\nContent-Length: 20\r\n\r\n{{\"Version\": \"{version}\"}}"
-    );
+    let pong = format!("HTTP/1.1 200 OK\r\nLibpod-API-Version: {version}\r\nContent-Length: 2\r\n\r\nOK");
     let answer = match line.as_str() {
-        "GET /version" => Answer::raw(version),
-        "GET /info" => Answer::json(&json!({"host": {"hostname": "node1", "cgroupVersion": "v2"}})),
+        "GET /_ping" => Answer::raw(pong),
+        "GET /info" => Answer::json(&json!({
+            "host": {"hostname": "node1", "cgroupVersion": "v2"}, "version": {"Version": version},
+        })),
         line => script(line),
     };
     sleep(answer.after).await;

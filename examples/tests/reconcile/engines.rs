@@ -82,9 +82,9 @@ fn said_to(engine: &str, test: &str, answer: &'static str) -> String {
 }
 
 const DOCKER: &str =
-    "HTTP/1.1 200 OK\r\nServer: Docker/20.10.24 (linux)\r\nContent-Length: 22\r\n\r\n{\"Version\":\"20.10.24\"}";
-const PODMAN: &str = "HTTP/1.1 200 OK\r\nServer: Libpod/3.4.0 (linux)\r\nLibpod-Api-Version: 3.4.0\r\n\
-                      Content-Length: 19\r\n\r\n{\"Version\":\"3.4.0\"}";
+    "HTTP/1.1 200 OK\r\nServer: Docker/20.10.24 (linux)\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK";
+const PODMAN: &str = "HTTP/1.1 200 OK\r\nServer: Libpod/3.4.0 (linux)\r\nApi-Version: 1.40\r\n\
+                      Libpod-Api-Version: 3.4.0\r\nContent-Length: 2\r\n\r\nOK";
 
 #[test]
 fn whoever_answers_and_is_not_the_engine_is_an_error() {
@@ -96,7 +96,7 @@ fn whoever_answers_and_is_not_the_engine_is_an_error() {
 
     assert!(other[0].starts_with(": not supported: Podman answers"), "{other:?}");
     assert!(other[1].starts_with(": not supported: this is not Podman, but Docker"), "{other:?}");
-    let answer = ": the answer is not understood: no Docker engine listens there: it answers 404 Not Found to /version";
+    let answer = ": the answer is not understood: no Docker engine listens there: it answers 404 Not Found to /_ping";
     assert_eq!(no_engine, [answer, &answer.replace("Docker", "Podman"), answer]);
     for engine in ["docker", "podman", "auto"] {
         let (mail, nobody) = (said_to(engine, "mail", mail), said_to(engine, "nobody", ""));
@@ -110,7 +110,7 @@ fn auto_goes_by_who_answers_at_the_host() {
     let said = said_to("auto", "old-podman", PODMAN);
 
     assert!(said.starts_with(": not supported: as Docker: Podman answers"), "{said}");
-    assert!(said.contains("; as Podman: Podman 3.4.0 speaks API 3.4"), "{said}");
+    assert!(said.contains("; as Podman: Podman 3.4.0 is too old"), "{said}");
 }
 
 #[test]

@@ -3,18 +3,17 @@
 mod address;
 mod context;
 mod failure;
+mod ping;
 #[cfg(feature = "ssh")]
 mod ssh;
 mod tls;
 mod transport;
-mod version;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::SystemVersion;
 use bollard::{API_DEFAULT_VERSION, ClientVersion};
 use kolla_container_core::state::ApiLevel;
 use kolla_container_core::{Error, ErrorKind, ParseError, Result};
@@ -97,8 +96,8 @@ impl Connection {
         let failed = |Failure { kind, cause }| Error::new(kind, "connect to", &self.address).because(cause);
         let transport = Arc::new(Transport::new(self).map_err(failed)?);
         let late = |_| Failure::new(ErrorKind::TimedOut, format!("no answer within {:?}", self.deadline));
-        let answer = tokio::time::timeout(self.deadline, version::ask(&transport)).await.map_err(late);
-        let (version, api) = answer.flatten().map_err(failed)?;
+        let answer = tokio::time::timeout(self.deadline, ping::ping(&transport)).await.map_err(late);
+        let api = answer.flatten().map_err(failed)?;
         let url = transport.url();
         let request = move |request| {
             let transport = Arc::clone(&transport);
@@ -106,7 +105,7 @@ impl Connection {
         };
         let client = bollard::Docker::connect_with_custom_transport(request, Some(url), UNLIMITED, &negotiated(api))
             .map_err(|error| failed(Failure::of(&error)))?;
-        Ok(Opened { client, version, api })
+        Ok(Opened { client, api })
     }
 }
 
@@ -123,8 +122,6 @@ impl FromStr for Connection {
 pub(crate) struct Opened {
     /// Speaks the newest level that both sides know.
     pub(crate) client: bollard::Docker,
-    /// What the engine says of its version.
-    pub(crate) version: SystemVersion,
     /// The newest level that the engine knows.
     pub(crate) api: ApiLevel,
 }

@@ -89,7 +89,7 @@ impl Docker {
         let late = |_| asked.error(ErrorKind::TimedOut).because(format!("no answer within {:?}", connection.deadline));
         let info = tokio::time::timeout(connection.deadline, opened.client.info()).await.map_err(late)?;
         let info = info.map_err(|failure| asked.failed(&failure))?;
-        let facts = defaults::facts(&opened.version, opened.api, &info, connection.is_local());
+        let facts = defaults::facts(opened.api, &info, connection.is_local());
         Ok(Self { client: opened.client, facts: Arc::new(facts) })
     }
 }

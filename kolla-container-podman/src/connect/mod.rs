@@ -3,9 +3,9 @@
 mod address;
 mod environment;
 mod failure;
+mod ping;
 mod tls;
 mod transport;
-mod version;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -88,9 +88,9 @@ impl Connection {
         let failed = |failure: Failure| Error::new(failure.kind(), "connect to", &self.address).because(failure);
         let client = Client::new(Transport::new(self).map_err(failed)?, self.request_deadline);
         let late = |_| Failure::new(ErrorKind::TimedOut, format!("no answer within {:?}", self.deadline));
-        let answer = tokio::time::timeout(self.deadline, version::ask(&client)).await.map_err(late);
-        let (version, api) = answer.flatten().map_err(failed)?;
-        Ok(Opened { client, version, api })
+        let answer = tokio::time::timeout(self.deadline, ping::ping(&client)).await.map_err(late);
+        let api = answer.flatten().map_err(failed)?;
+        Ok(Opened { client, api })
     }
 }
 
@@ -106,8 +106,6 @@ impl FromStr for Connection {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) client: Client,
-    /// The version of Podman, as it says it.
-    pub(crate) version: String,
     /// The newest level of its own API.
     pub(crate) api: ApiLevel,
 }

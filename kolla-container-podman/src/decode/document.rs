@@ -251,6 +251,13 @@ document! {
     /// `GET /libpod/info`
     Info in "camelCase" {
         host: InfoHost,
+        version: InfoVersion,
+    }
+}
+
+document! {
+    InfoVersion in "PascalCase" {
+        version: String,
     }
 }
 

@@ -93,7 +93,7 @@ impl Podman {
         let info = info.map_err(|failure| asked.failed(&failure))?;
         let level = opened.api;
         let fallback = || Version::new(u64::from(level.major), u64::from(level.minor), 0);
-        let version = opened.version.parse().unwrap_or_else(|_| fallback());
+        let version = info.version.version.parse().unwrap_or_else(|_| fallback());
         let facts = EngineFacts { api: level, ..defaults::facts(version, &info, connection.is_local()) };
         Ok(Self { client: opened.client, facts: Arc::new(facts), making: Arc::default() })
     }
