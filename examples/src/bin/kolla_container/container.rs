@@ -59,15 +59,21 @@ impl<'a> Container<'a> {
             return Ok(compared(vec![missing], diff));
         };
         let spec = self.call.spec()?;
-        let plan = self.plan(self.goal(spec.clone())).await?;
+        // All of them only look, and the check takes longer than the rest.
+        let (plan, is_without_image, checked) = tokio::join!(
+            self.plan(self.goal(spec.clone())),
+            self.image_is_missing(&spec),
+            config::check(&spec, &there, self.runtime.as_ref()),
+        );
+        let plan = plan?;
         let mut found = Differences::default();
         if let Some(plan) = plan.containers.first() {
             found = Differences::of(plan, &there, self.call);
         }
-        if self.image_is_missing(&spec).await? {
+        if is_without_image? {
             found.add_image(&there.image_id, self.call);
         }
-        match config::check(&spec, &there, self.runtime.as_ref()).await? {
+        match checked? {
             Checked::UpToDate => {}
             Checked::OutOfDate(said) => found.add(Difference::new("config", said, "up_to_date")),
         }
