@@ -48,7 +48,7 @@ async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     // It lives longer than a start is watched.
     let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 5; exit 3"]});
     h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 40}}}));
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 1, "interval": 30}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 

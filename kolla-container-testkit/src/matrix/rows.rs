@@ -10,7 +10,9 @@ pub fn rows() -> Vec<Row> {
     let row = Row::new;
     let sleep = |seconds: &str| json!(["sleep", seconds]);
     let furnished = || json!({"image": "{furnished}"});
-    let checked = || json!({"healthcheck": {"test": "true"}});
+    // A replacement does not wait for its health, which by default is half a minute.
+    let unwatched = || json!({"deploy": {"healthy": false}});
+    let checked = || json!({"healthcheck": {"test": "true"}, "deploy": {"healthy": false}});
     let limited = || json!({"resources": {"memory": "64m"}});
     vec![
         row("image", "another image", json!("{other_image}")).from(json!("{plain}")).back(Back::Impossible),
@@ -206,8 +208,8 @@ pub fn rows() -> Vec<Row> {
         row("resources.oom_kill_disable", "switched on", json!(true)).with(limited()),
         row("resources.oom_score_adj", "set", json!(500)),
         row("resources.oom_score_adj", "changed", json!(400)).from(json!(500)),
-        row("healthcheck.test", "set", json!("true")),
-        row("healthcheck.test", "changed", json!(["CMD", "true"])).from(json!("exit 0")),
+        row("healthcheck.test", "set", json!("true")).with(unwatched()),
+        row("healthcheck.test", "changed", json!(["CMD", "true"])).from(json!("exit 0")).with(unwatched()),
         row("healthcheck.test", "over that of the image", json!("exit 0")).with(furnished()),
         row("healthcheck.test", "of the image switched off", json!("NONE")).with(furnished()),
         row("healthcheck.interval", "set", json!("2s")).with(checked()),

@@ -115,6 +115,8 @@ fn own(h: &Harness, folder: &TempDir, mut spec: ContainerSpec) -> ContainerSpec 
         }
     }
     spec.deploy.settle = Some(TimeSpan::from_secs(1));
+    // Their first check comes half a minute after the start.
+    spec.deploy.healthy = Some(false);
     lowered(spec)
 }
 
