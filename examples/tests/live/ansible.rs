@@ -1,27 +1,54 @@
 //! kolla-ansible's module as a program, as Ansible runs it: one file with parameters, one document back.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use kolla_container_core::state::{EngineKind, Status};
 use kolla_container_testkit::Harness;
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
 
 use crate::supervised::{bus, folder, socket};
 
+/// A call of the module that has not ended yet. Whoever drops it kills it.
+struct Call {
+    program: Child,
+    arguments: Value,
+    /// It is there as long as the program may read it.
+    _file: NamedTempFile,
+}
+
+impl Call {
+    fn begin(h: &Harness, arguments: Value) -> Self {
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), arguments.to_string()).unwrap();
+        let variable = if h.runtime().engine().kind == EngineKind::Podman { "CONTAINER_HOST" } else { "DOCKER_HOST" };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kolla_container"));
+        command.arg(file.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", bus()).env(variable, format!("unix://{}", socket(h).display()));
+        command.env("KOLLA_CONTAINER_UNIT_FOLDER", folder().join("units"));
+        Self { program: command.spawn().unwrap(), arguments, _file: file }
+    }
+
+    async fn send(&self, signal: &str) {
+        let id = self.program.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+    }
+
+    /// What the module answers.
+    async fn answer(self) -> Value {
+        let ended = self.program.wait_with_output().await.unwrap();
+        let answer: Value = serde_json::from_slice(&ended.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {ended:?} to {}", self.arguments));
+        assert_eq!(ended.status.success(), answer["failed"] != true, "{answer}");
+        answer
+    }
+}
+
 /// What the module answers.
 async fn module(h: &Harness, arguments: Value) -> Value {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), arguments.to_string()).unwrap();
-    let variable = if h.runtime().engine().kind == EngineKind::Podman { "CONTAINER_HOST" } else { "DOCKER_HOST" };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kolla_container"));
-    command.arg(file.path()).stdin(Stdio::null()).kill_on_drop(true);
-    command.env("DBUS_SYSTEM_BUS_ADDRESS", bus()).env(variable, format!("unix://{}", socket(h).display()));
-    command.env("KOLLA_CONTAINER_UNIT_FOLDER", folder().join("units"));
-    let ended = command.output().await.unwrap();
-    let answer: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
-    assert_eq!(ended.status.success(), answer["failed"] != true, "{answer}");
-    answer
+    Call::begin(h, arguments).answer().await
 }
 
 /// The parameters of a service, with others besides.
@@ -136,6 +163,25 @@ pub(crate) async fn a_bootstrap_tells_how_it_ended_and_volumes_and_images_are_de
     let image = h.images().plain.to_string();
     assert_eq!(ask("ensure_image", json!({"image": image})).await, false);
     assert_eq!(ask("remove_image", json!({"image": h.image_name("missing").to_string()})).await, false);
+}
+
+pub(crate) async fn a_signal_puts_back_what_was_begun(h: &Harness) {
+    let name = h.name("bootstrap");
+    let long = json!({"command": "sleep 1000", "detach": false, "restart_policy": "oneshot"});
+    // A lost terminal, which is what the end of an ssh is, a request to terminate, and an interrupt.
+    for signal in ["-HUP", "-TERM", "-INT"] {
+        let call = Call::begin(h, service(h, name.as_str(), "start_container", long.clone()));
+        while h.runtime().container(&name).await.unwrap().is_none_or(|there| there.status != Status::Running) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+
+        call.send(signal).await;
+        let answer = call.answer().await;
+
+        assert_eq!((&answer["failed"], &answer["changed"]), (&true.into(), &false.into()), "{signal}: {answer}");
+        assert!(answer["msg"].as_str().unwrap().contains("everything was put back"), "{signal}: {answer}");
+        assert_eq!(h.runtime().container(&name).await.unwrap(), None, "{signal}");
+    }
 }
 
 pub(crate) async fn the_unit_of_the_python_module_is_taken_over(h: &Harness) {

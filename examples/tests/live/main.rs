@@ -104,6 +104,7 @@ fn with_systemd() -> Vec<Case> {
         ansible:
             a_service_is_deployed_reconfigured_stopped_and_destroyed
             a_bootstrap_tells_how_it_ended_and_volumes_and_images_are_dealt_with
+            a_signal_puts_back_what_was_begun
             the_unit_of_the_python_module_is_taken_over
             facts_are_the_engines_own_documents
             a_check_writes_nothing_and_says_what_would_be
