@@ -1,6 +1,6 @@
 //! Documents, held side by side.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What is another one at each container and at each moment, wherever it stands.
 const ITS_OWN: [&str; 30] = [
@@ -139,6 +139,45 @@ fn compare(place: &str, theirs: &Value, ours: &Value, all: &mut Vec<Difference>)
         }
         _ if theirs == ours || (is_nothing(theirs) && is_nothing(ours)) => {}
         _ => all.push(Difference { place: place.to_owned(), theirs: theirs.clone(), ours: ours.clone() }),
+    }
+}
+
+/// Two sets of entries, or maps of them, as the values of those that both have, and those that only one has. Where one of
+/// them lists names only, the other one's values are none to compare.
+pub(crate) fn side_by_side(theirs: &mut Value, ours: &mut Value) {
+    let (Some(their), Some(our)) = (entries(theirs), entries(ours)) else { return };
+    let split = |map: &Map<String, Value>, other: &Map<String, Value>| {
+        let (mut both, mut alone) = (Map::new(), Map::new());
+        for (key, value) in map {
+            match other.get(key) {
+                None => drop(alone.insert(key.clone(), value.clone())),
+                Some(Value::Bool(true)) => {}
+                Some(_) if *value == Value::Bool(true) => {}
+                Some(_) => drop(both.insert(key.clone(), plain(value))),
+            }
+        }
+        json!({"both": both, "alone": alone})
+    };
+    (*theirs, *ours) = (split(&their, &our), split(&our, &their));
+}
+
+/// Each entry by its key; of a list there are the keys only.
+fn entries(value: &Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Null => Some(Map::new()),
+        Value::Object(all) => Some(all.clone()),
+        Value::Array(all) => all.iter().map(|one| one.as_str().map(|text| (text.to_owned(), true.into()))).collect(),
+        _ => None,
+    }
+}
+
+/// A value as a text; nothing is an empty one, which ours shows in quotes.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Null => "".into(),
+        Value::String(text) if text == "\"\"" => "".into(),
+        Value::Number(number) => number.to_string().into(),
+        other => other.clone(),
     }
 }
 

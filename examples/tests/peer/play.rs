@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::document::{Difference, comparable, differences};
+use crate::document::{Difference, comparable, differences, side_by_side};
 use crate::engine::Engine;
 use crate::known;
 use crate::modules::Machine;
@@ -210,6 +210,11 @@ fn judge(
     if let (Some(Value::Object(their)), Some(Value::Object(our))) = (theirs.get_mut("values"), ours.get_mut("values")) {
         their.retain(|name, _| our.contains_key(name));
         our.retain(|name, _| their.contains_key(name));
+        for (name, theirs) in their {
+            for side in ["current", "desired"] {
+                side_by_side(&mut theirs[side], &mut our[name][side]);
+            }
+        }
     } else {
         theirs.remove("values");
         ours.remove("values");

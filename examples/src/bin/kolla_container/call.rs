@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kolla_container_core::dialect::kolla::{DIMENSIONS, Engine, HEALTHCHECK, Host, Parameters, Restart};
+use kolla_container_core::dialect::kolla::{DIMENSIONS, Engine, HEALTHCHECK, Host, Parameters, Restart, Unread};
 use kolla_container_core::state::EngineKind;
 use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, Service, TimeSpan, VolumeName};
 use serde::Deserialize;
@@ -227,6 +227,11 @@ impl ContainerCall {
         self.parameters.restart_policy != Some(Restart::Oneshot)
     }
 
+    /// Whether the health check of the image is not to be made.
+    pub(crate) fn switches_check_off(&self) -> bool {
+        self.parameters.healthcheck.as_ref().and_then(|Unread(check)| check.get("test")).is_some_and(is_none)
+    }
+
     /// How long the container may take to stop.
     pub(crate) fn grace(&self) -> Option<TimeSpan> {
         self.parameters
@@ -262,6 +267,11 @@ fn flatten(variables: &mut Value) {
     }
 }
 
+/// Whether it is the test of a health check that switches the image's off.
+fn is_none(test: &Value) -> bool {
+    *test == "NONE" || *test == json!(["NONE"])
+}
+
 /// What is wrong with the keys of dimensions and health check, as the Python module says it.
 fn unsupported(given: &Map<String, Value>) -> Option<Answer> {
     let keys = |name: &str| given.get(name).and_then(Value::as_object).into_iter().flat_map(Map::keys);
@@ -274,7 +284,6 @@ fn unsupported(given: &Map<String, Value>) -> Option<Answer> {
     let checks = keys("healthcheck").map(String::as_str).filter(|key| !HEALTHCHECK.contains(key)).collect();
     let check = given.get("healthcheck").and_then(Value::as_object).filter(|check| !check.is_empty());
     // One that switches the image's off needs nothing else.
-    let is_none = |test: &Value| *test == "NONE" || *test == json!(["NONE"]);
     let check = check.filter(|check| !check.get("test").is_some_and(is_none));
     let missing = HEALTHCHECK.into_iter().filter(|key| check.is_some_and(|check| !check.contains_key(*key))).collect();
     said("Unsupported dimensions", "unsupported_dimensions", dimensions)

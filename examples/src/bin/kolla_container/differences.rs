@@ -4,7 +4,7 @@ use kolla_container_core::dialect::kolla::{Engine, State};
 use kolla_container_core::diff::{Change, Entry};
 use kolla_container_core::plan::{Cause, ContainerPlan};
 use kolla_container_core::state::{ContainerState, Status};
-use kolla_container_core::{ImageId, Shown};
+use kolla_container_core::{ImageId, Shown, TimeSpan};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -150,24 +150,29 @@ impl Differences {
                 (Some((_, name)), ..) => self.add(in_its_words(name, entry, call)),
                 (_, Some((_, name, key)), _) => {
                     let key = entry.key.as_ref().map_or_else(|| (*key).to_owned(), |inner| format!("{key}[{inner}]"));
-                    self.add_key(name, &key, entry);
+                    let [current, desired] = [&entry.current, &entry.desired].map(|value| match *name {
+                        "healthcheck" => of_a_check(value),
+                        _ => shown(value),
+                    });
+                    let is_off = key == "test" && desired.is_null() && call.switches_check_off();
+                    self.add_key(name, &key, [current, if is_off { "NONE".into() } else { desired }]);
                 }
                 (.., Some((_, name))) => {
                     let name = if field == "mounts" && is_tmpfs(entry) { "tmpfs" } else { name };
                     let key = entry.key.clone().unwrap_or_else(|| "no-new-privileges".to_owned());
-                    self.add_key(name, &key, entry);
+                    self.add_key(name, &key, [shown(&entry.current), shown(&entry.desired)]);
                 }
                 _ => self.add(Difference::new(field, shown(&entry.current), shown(&entry.desired))),
             }
         }
     }
 
-    fn add_key(&mut self, name: &str, key: &str, entry: &Entry) {
+    fn add_key(&mut self, name: &str, key: &str, [current, desired]: [Value; 2]) {
         self.add(Difference::new(name, Map::new(), Map::new()));
         let Some(known) = self.0.iter_mut().find(|known| known.name == name) else { return };
-        for (side, value) in [(&mut known.current, &entry.current), (&mut known.desired, &entry.desired)] {
+        for (side, value) in [(&mut known.current, current), (&mut known.desired, desired)] {
             if let Value::Object(side) = side {
-                side.insert(key.to_owned(), shown(value));
+                side.insert(key.to_owned(), value);
             }
         }
     }
@@ -193,6 +198,13 @@ fn in_its_words(name: &str, entry: &Entry, call: &ContainerCall) -> Difference {
 /// A text, or null where there is none; secrets are hidden in it.
 fn shown(value: &Shown) -> Value {
     if value.is_not_set() { Value::Null } else { Value::from(value.to_string()) }
+}
+
+/// The numbers of a health check are numbers, and its times are seconds.
+fn of_a_check(value: &Shown) -> Value {
+    let text = value.to_string();
+    let number = text.parse().or_else(|_| text.parse().map(TimeSpan::whole_seconds));
+    number.map_or_else(|_| shown(value), Value::from)
 }
 
 fn is_tmpfs(entry: &Entry) -> bool {
@@ -264,6 +276,9 @@ mod tests {
             change("environment", Some("A"), "", "2"),
             change("resources.ulimits", Some("nofile"), "1:2", "3:4"),
             change("resources.memory", None, "unlimited", "1 GiB"),
+            change("healthcheck.interval", None, "30s", "1m"),
+            change("healthcheck.retries", None, "", "3"),
+            change("healthcheck.test", None, "true", "exit 0"),
             change("mounts", Some("/run"), "", "tmpfs"),
             change("mounts", Some("/data"), "data", ""),
             change("namespaces.pid", None, "private", "host"),
@@ -286,6 +301,11 @@ mod tests {
                 "name": "dimensions",
                 "current": {"mem_limit": "unlimited", "ulimits[nofile]": "1:2"},
                 "desired": {"mem_limit": "1 GiB", "ulimits[nofile]": "3:4"},
+            },
+            {
+                "name": "healthcheck",
+                "current": {"interval": 30, "retries": null, "test": "true"},
+                "desired": {"interval": 60, "retries": 3, "test": "exit 0"},
             },
             {"name": "systemd_unit", "current": "out_of_date", "desired": "up_to_date"},
         ]);
