@@ -52,9 +52,16 @@ pub(crate) fn status(failure: &Failure) -> Option<u16> {
     }
 }
 
-/// Whether Docker says that there is no such thing.
+/// Whether Docker says that there is nothing of such a name. It takes the beginning of an id for a name, too: what it says
+/// to be that of several is the name of none.
 pub(crate) fn is_not_found(failure: &Failure) -> bool {
-    status(failure) == Some(404)
+    match failure {
+        Failure::DockerResponseServerError { status_code: 404, .. } => true,
+        Failure::DockerResponseServerError { message, .. } => {
+            message.contains("IDs found with provided prefix") || message.contains("matches found based on ID prefix")
+        }
+        _ => false,
+    }
 }
 
 /// Whether an image was found and its layers were not, as those of one that is removed at that moment.
@@ -170,6 +177,15 @@ mod tests {
         for (status, message, kind) in cases {
             assert_eq!(Asked::new("do", "it").failed(&answer(status, message)).kind(), kind, "{status} {message}");
         }
+    }
+
+    #[test]
+    fn what_many_ids_begin_with_is_the_name_of_nothing() {
+        assert!(is_not_found(&answer(404, "No such container: 5")));
+        assert!(is_not_found(&answer(500, "Multiple IDs found with provided prefix: 5")));
+        assert!(is_not_found(&answer(400, "2 matches found based on ID prefix: network 5 is ambiguous")));
+        assert!(!is_not_found(&answer(400, "2 matches found based on name: network db is ambiguous")));
+        assert!(!is_not_found(&answer(500, "it broke")));
     }
 
     #[test]

@@ -69,9 +69,11 @@ impl Failure {
         }
     }
 
-    /// Whether Podman says that there is no such thing: what was asked for, not something that it needs.
+    /// Whether Podman says that there is no such thing: what was asked for, not something that it needs. It takes the
+    /// beginning of an id for a name, too: what it says to be that of several is the name of none.
     pub(crate) fn is_not_found(&self) -> bool {
-        self.status() == Some(404)
+        matches!(self, Self::Answered { status, message }
+            if *status == 404 || message.contains("more than one result for network ID"))
     }
 
     /// Whether Podman answers that there is no such thing, however it says so: what goes away while it is looked at is a
@@ -223,6 +225,7 @@ mod tests {
     #[test]
     fn only_a_status_says_that_what_was_asked_for_is_not_there() {
         assert!(answer(404, "no such container").is_not_found());
+        assert!(answer(500, "inspecting network 7: more than one result for network ID 7").is_not_found());
         assert!(!answer(500, "looking up container to share net namespace with: no such container").is_not_found());
         assert!(!Failure::new(ErrorKind::NotFound, "there is no such socket").is_not_found());
     }

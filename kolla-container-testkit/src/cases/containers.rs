@@ -16,6 +16,7 @@ cases! { "containers";
     a_container_that_is_not_there_is_none;
     a_new_container_does_not_run;
     a_container_is_the_same_by_name_and_by_id;
+    what_ids_begin_with_is_the_name_of_no_container;
     a_name_that_is_taken_is_a_conflict;
     a_container_of_a_missing_image_is_not_found_and_nothing_is_pulled;
     a_refused_creation_leaves_nothing_behind;
@@ -121,6 +122,22 @@ async fn a_container_is_the_same_by_name_and_by_id(h: &Harness) {
 
     assert_eq!((&by_name.id, &by_name.name), (&id, &name));
     assert_eq!(by_name, by_id);
+}
+
+async fn what_ids_begin_with_is_the_name_of_no_container(h: &Harness) {
+    let mut begun = BTreeMap::new();
+    // One of 17 begins like another one.
+    for number in 1..=17 {
+        let id = h.create(&h.name(&format!("web-{number}")), &h.spec(json!({}))).await;
+        let first = id.as_str().get(..1).unwrap().to_owned();
+        let begins = begun.entry(first.clone()).or_insert(0);
+        *begins += 1;
+
+        assert_eq!(h.runtime().container(&first.parse().unwrap()).await.unwrap(), None, "{begins} ids begin so");
+        if *begins == 2 {
+            break;
+        }
+    }
 }
 
 async fn a_name_that_is_taken_is_a_conflict(h: &Harness) {
