@@ -167,7 +167,7 @@ async fn an_answer_that_is_no_http_is_not_understood() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_or_does_not_end_is_no_version() {
+async fn an_answer_that_breaks_off_or_does_not_end_is_none() {
     let broken = Socket::answering(|_| "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_owned());
     let endless = Socket::answering(|_| answer("200 OK", &" ".repeat(2 << 20)));
 

@@ -149,6 +149,23 @@ async fn a_failed_removal_of_what_is_still_there_is_an_error_in_the_engines_word
 }
 
 #[tokio::test]
+async fn an_image_that_is_removed_meanwhile_is_gone_and_one_that_is_broken_is_an_error() {
+    let removed = Engine::new(|number, _| match number {
+        0 => Some(said(500, "layer does not exist")),
+        _ => Some(said(404, "No such image: app:1")),
+    })
+    .await;
+    let broken = Engine::new(|_, _| Some(said(500, "layer does not exist"))).await;
+    let app = "app:1".parse().unwrap();
+
+    assert_eq!(removed.docker.image(&app).await.unwrap(), None);
+    let error = broken.docker.image(&app).await.unwrap_err();
+
+    assert!(error.report().ends_with(": the engine failed: layer does not exist"), "{error}");
+    assert_eq!((removed.asked().len(), broken.asked().len()), (2, 2));
+}
+
+#[tokio::test]
 async fn stopping_what_is_stopped_already_is_fine() {
     let engine = Engine::new(
         |_, line| if line.starts_with("POST") { Some((304, String::new())) } else { Some(doing("exited")) },

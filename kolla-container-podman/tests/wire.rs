@@ -226,6 +226,38 @@ async fn an_entry_of_a_list_that_cannot_be_read_does_not_lose_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn images_that_are_removed_meanwhile_are_looked_at_once_more() {
+    let image = "cd".repeat(32);
+    let (kept, list) = (json!({"Id": image}), json!([{"Id": image}, {"Id": "ef".repeat(32)}]));
+    let panicked = "runtime error: invalid memory address or nil pointer dereference";
+    let first = Mutex::new(vec![Answer::said(500, "image not known"), Answer::said(500, panicked)]);
+    let engine = Engine::new(move |line| match line {
+        "GET /images/json" => first.lock().unwrap().pop().unwrap_or_else(|| Answer::json(&list)),
+        line if line.contains("efef") => Answer::said(500, "locating image: image not known"),
+        _ => Answer::json(&kept),
+    })
+    .await;
+
+    let images = engine.podman.images().await.unwrap();
+
+    assert_eq!(images.iter().map(|image| image.id.to_string()).collect::<Vec<_>>(), [image]);
+    // What is gone is gone at once.
+    let asked = engine.asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|line| line.contains("/images")).count(), 5, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn images_that_cannot_be_looked_at_for_good_are_an_error_in_podmans_words() {
+    let engine = Engine::answering(Answer::said(500, "the storage is broken")).await;
+    let clock = Instant::now();
+
+    let error = engine.podman.images().await.unwrap_err();
+
+    assert_eq!(error.report(), "list images: the engine failed: the storage is broken");
+    assert_eq!(clock.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_document_that_cannot_be_read_is_said_without_its_values() {
     let mut odd = container("web", "running");
     *odd.pointer_mut("/State").unwrap() = json!("hunter2");

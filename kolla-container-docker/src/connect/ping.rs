@@ -49,9 +49,12 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<ApiLeve
     if !status.is_success() {
         return Err(refused(status, body));
     }
-    let api: ApiLevel = header(LEVEL)
-        .parse()
-        .map_err(|error| Failure::new(ErrorKind::Undecodable, no_docker(&format!("no {LEVEL} to /_ping ({error})"))))?;
+    let level = header(LEVEL);
+    if level.is_empty() {
+        return Err(Failure::new(ErrorKind::Undecodable, no_docker(&format!("no {LEVEL} to /_ping"))));
+    }
+    let api: ApiLevel =
+        level.parse().map_err(|error| Failure::new(ErrorKind::Undecodable, no_docker(&format!("{LEVEL}: {error}"))))?;
     if api < OLDEST {
         let engine = if server.is_empty() { "the engine" } else { server };
         let cause = format!("{engine} speaks API {api}; {OLDEST}, that of Docker 20.10, is the oldest that works");
@@ -129,6 +132,14 @@ mod tests {
             failure.cause,
             "Docker/18.09.1 (linux) speaks API 1.39; 1.41, that of Docker 20.10, is the oldest that works"
         );
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_said() {
+        let failure = judged(200, &[("api-version", "new")], "OK");
+
+        let cause = "no Docker engine listens there: it answers Api-Version: \"new\" is no API level such as 1.41";
+        assert_eq!((failure.kind, failure.cause.as_str()), (ErrorKind::Undecodable, cause));
     }
 
     #[test]

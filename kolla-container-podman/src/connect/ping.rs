@@ -38,14 +38,24 @@ fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<ApiLeve
     if level.is_empty() && !dockers.is_empty() {
         return Err(docker(&format!("API {dockers}")));
     }
-    let api: ApiLevel = level
-        .parse()
-        .map_err(|error| Failure::new(ErrorKind::Undecodable, no_podman(&format!("no {LEVEL} to /_ping ({error})"))))?;
+    if level.is_empty() {
+        return Err(Failure::new(ErrorKind::Undecodable, no_podman(&format!("no {LEVEL} to /_ping"))));
+    }
+    let api = level_of(level).ok_or_else(|| {
+        let cause = no_podman(&format!("{LEVEL}: {level:?}, which is no version such as 4.3.1"));
+        Failure::new(ErrorKind::Undecodable, cause)
+    })?;
     if api < OLDEST {
         let cause = format!("Podman {level} is too old; 4.0 is the oldest that works");
         return Err(Failure::new(ErrorKind::Unsupported, cause));
     }
     Ok(api)
+}
+
+/// The level is the version of Podman, behind which distributions write more: `4.9.4-rhel`.
+fn level_of(text: &str) -> Option<ApiLevel> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    text.get(..end)?.parse().ok()
 }
 
 fn no_podman(answer: &str) -> String {
@@ -91,6 +101,22 @@ mod tests {
 
             assert_eq!(judge(StatusCode::OK, &headers, b"OK").unwrap(), ApiLevel::new(4, 3));
         }
+    }
+
+    #[test]
+    fn what_distributions_and_developers_write_behind_a_version_is_no_part_of_its_level() {
+        for (level, api) in [
+            ("4.9.4-rhel", ApiLevel::new(4, 9)),
+            ("5.0.0-dev", ApiLevel::new(5, 0)),
+            ("5.2.0-rc1", ApiLevel::new(5, 2)),
+            ("4.3.1+ds1", ApiLevel::new(4, 3)),
+        ] {
+            assert_eq!(judge(StatusCode::OK, &headers(&[("libpod-api-version", level)]), b"OK").unwrap(), api);
+        }
+        let odd = judged(200, &[("libpod-api-version", "new")], "OK");
+
+        assert_eq!(odd.kind(), ErrorKind::Undecodable);
+        assert!(odd.to_string().ends_with("Libpod-Api-Version: \"new\", which is no version such as 4.3.1"), "{odd}");
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Podman {
     }
 
     pub(super) async fn find_image(&self, asked: &Asked, name: &str) -> Result<Option<ImageState>> {
-        match self.look_at_images(|| Call::get("images").segment(name).path("json")).await {
+        match self.look_at_images(|| Call::get("images").segment(name).path("json"), Failure::is_gone).await {
             Ok(document) => decode::image(&document).map(Some),
             Err(failure) if failure.is_gone() => Ok(None),
             Err(failure) => Err(asked.failed(&failure)),
@@ -130,17 +130,21 @@ impl Podman {
             id: String,
         }
 
-        let listed: Option<Vec<Listed>> = self.look_at_images(|| Call::get("images").path("json")).await?;
+        let listed: Option<Vec<Listed>> = self.look_at_images(|| Call::get("images").path("json"), |_| false).await?;
         Ok(listed.into_iter().flatten().map(|image| image.id).collect())
     }
 
     /// Podman fails to look at images, or panics, while some are stored or removed. What is a failure at one moment is none
-    /// at the next; what stays one is returned.
-    async fn look_at_images<T: DeserializeOwned>(&self, call: impl Fn() -> Call) -> Result<T, Failure> {
+    /// at the next. What stays one is returned, and at once what says enough.
+    async fn look_at_images<T: DeserializeOwned>(
+        &self,
+        call: impl Fn() -> Call,
+        says_enough: impl Fn(&Failure) -> bool,
+    ) -> Result<T, Failure> {
         let mut pause = Duration::from_millis(20);
         loop {
             match self.client.json(call()).await {
-                Err(failure) if failure.status() == Some(500) && pause < LAST_LOOK => {}
+                Err(failure) if failure.status() == Some(500) && !says_enough(&failure) && pause < LAST_LOOK => {}
                 answer => return answer,
             }
             tokio::time::sleep(pause).await;
