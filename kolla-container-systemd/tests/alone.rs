@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kolla_container_core::state::Status;
+use kolla_container_core::state::{LogOptions, Status};
 use kolla_container_core::{Active, ContainerName, Goal, Goals, Reconciler, Service};
 use kolla_container_testkit::{Harness, cases, trials};
 use serde_json::json;
@@ -46,9 +46,9 @@ fn service(h: &Harness) -> String {
 async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     let name = h.name("web");
     // It lives longer than a start is watched.
-    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 5; exit 3"]});
-    h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 1, "interval": 30}}}));
+    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["echo started; sleep 4; exit 3"]});
+    let id = h.create(&name, &h.spec(ends)).await;
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 30}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
@@ -63,6 +63,8 @@ async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(active, Active::Failed);
+    let (started, _) = h.logs(&id, LogOptions { follow: false, tail: None }).await.unwrap();
+    assert_eq!(started, "started\nstarted\n");
     // One that is asked for is tried all the same.
     h.supervisor().start(&name).await.unwrap();
 }

@@ -9,7 +9,7 @@ use crate::spec::read::read_as;
 use crate::spec::{HealthTest, Healthcheck};
 use crate::violation::{FieldPath, Violations};
 
-/// The keys of `healthcheck`, all of which are stated where one is.
+/// The keys of `healthcheck`: all of them are stated, but for a test that switches the check off.
 pub const HEALTHCHECK: [&str; 5] = ["test", "interval", "timeout", "start_period", "retries"];
 
 /// Reads the health check; all five keys must be there unless the test is `NONE`, and none where it
