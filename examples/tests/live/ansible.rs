@@ -170,8 +170,9 @@ pub(crate) async fn a_signal_puts_back_what_was_begun(h: &Harness) {
     let long = json!({"command": "sleep 1000", "detach": false, "restart_policy": "oneshot"});
     // A lost terminal, which is what the end of an ssh is, a request to terminate, and an interrupt.
     for signal in ["-HUP", "-TERM", "-INT"] {
-        let call = Call::begin(h, service(h, name.as_str(), "start_container", long.clone()));
+        let mut call = Call::begin(h, service(h, name.as_str(), "start_container", long.clone()));
         while h.runtime().container(&name).await.unwrap().is_none_or(|there| there.status != Status::Running) {
+            assert_eq!(call.program.try_wait().unwrap(), None, "{signal}: it has ended by itself");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kolla_container_core::dialect::kolla::{DIMENSIONS, Engine, HEALTHCHECK, Host, Parameters, Restart, Unread};
-use kolla_container_core::state::EngineKind;
+use kolla_container_core::dialect::kolla::{DIMENSIONS, Engine, HEALTHCHECK, Host, Parameters, Restart, State, Unread};
+use kolla_container_core::state::{EngineKind, Status};
 use kolla_container_core::{ContainerName, ContainerSpec, ImageRef, Service, TimeSpan, VolumeName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -225,6 +225,15 @@ impl ContainerCall {
     /// Whether the container is run by its unit.
     pub(crate) fn is_supervised(&self) -> bool {
         self.parameters.restart_policy != Some(Restart::Oneshot)
+    }
+
+    /// The state that the container is to be in.
+    pub(crate) fn wanted_status(&self) -> Status {
+        match self.parameters.state {
+            Some(State::Exited) => Status::Exited,
+            Some(State::Paused) => Status::Paused,
+            None | Some(State::Running) => Status::Running,
+        }
     }
 
     /// Whether the health check of the image is not to be made.

@@ -79,7 +79,8 @@ impl<'a> Container<'a> {
         }
         let found = found.in_order();
         let diff = self.call.diff.then(|| {
-            let desired = if found.is_empty() { there.status.to_string() } else { self.wanted_status().to_string() };
+            let desired =
+                if found.is_empty() { there.status.to_string() } else { self.call.wanted_status().to_string() };
             sides(&there.status.to_string(), &desired, plan.containers.first())
         });
         Ok(compared(found, diff))
@@ -143,7 +144,7 @@ impl<'a> Container<'a> {
             matches!(plan.effect, Effect::Created | Effect::Started | Effect::Restarted | Effect::Replaced)
         });
         let answer = self.reach_state(spec).await?;
-        let is_to_run = self.wanted_status() == Status::Running;
+        let is_to_run = self.call.wanted_status() == Status::Running;
         if is_started_anew || stale != Some(Stale::Restart) || answer.failed || !is_to_run {
             return Ok(answer);
         }
@@ -197,14 +198,6 @@ impl<'a> Container<'a> {
             Some(State::Exited) => Goal::Created(Box::new(spec)),
             Some(State::Paused) => Goal::Paused(Box::new(spec)),
             None | Some(State::Running) => Goal::running(spec),
-        }
-    }
-
-    fn wanted_status(&self) -> Status {
-        match self.call.parameters.state {
-            Some(State::Exited) => Status::Exited,
-            Some(State::Paused) => Status::Paused,
-            None | Some(State::Running) => Status::Running,
         }
     }
 

@@ -1,9 +1,9 @@
 //! What differs of a container, in the words of the Python module.
 
-use kolla_container_core::dialect::kolla::{Engine, State};
+use kolla_container_core::dialect::kolla::Engine;
 use kolla_container_core::diff::{Change, Entry};
 use kolla_container_core::plan::{Cause, ContainerPlan};
-use kolla_container_core::state::{ContainerState, Status};
+use kolla_container_core::state::ContainerState;
 use kolla_container_core::{ImageId, Shown, TimeSpan};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -103,11 +103,7 @@ impl Differences {
         if plan.steps.iter().any(|step| step.cause == Cause::OutsideUnit) {
             found.add_unit();
         }
-        let wanted = match call.parameters.state {
-            None | Some(State::Running) => Status::Running,
-            Some(State::Exited) => Status::Exited,
-            Some(State::Paused) => Status::Paused,
-        };
+        let wanted = call.wanted_status();
         if there.status != wanted {
             found.add(Difference::new("container_state", there.status.to_string(), wanted.to_string()));
         }
@@ -151,7 +147,7 @@ impl Differences {
                 (_, Some((_, name, key)), _) => {
                     let key = entry.key.as_ref().map_or_else(|| (*key).to_owned(), |inner| format!("{key}[{inner}]"));
                     let [current, desired] = [&entry.current, &entry.desired].map(|value| match *name {
-                        "healthcheck" => of_a_check(value),
+                        "healthcheck" if key != "test" => of_a_check(value),
                         _ => shown(value),
                     });
                     let is_off = key == "test" && desired.is_null() && call.switches_check_off();
@@ -200,11 +196,12 @@ fn shown(value: &Shown) -> Value {
     if value.is_not_set() { Value::Null } else { Value::from(value.to_string()) }
 }
 
-/// The numbers of a health check are numbers, and its times are seconds.
+/// The numbers of a health check are numbers, and its times are seconds where they are whole ones.
 fn of_a_check(value: &Shown) -> Value {
     let text = value.to_string();
-    let number = text.parse().or_else(|_| text.parse().map(TimeSpan::whole_seconds));
-    number.map_or_else(|_| shown(value), Value::from)
+    let seconds = || text.parse().ok().filter(|time: &TimeSpan| time.as_duration().subsec_nanos() == 0);
+    let number = text.parse().ok().or_else(|| seconds().map(TimeSpan::whole_seconds));
+    number.map_or_else(|| shown(value), Value::from)
 }
 
 fn is_tmpfs(entry: &Entry) -> bool {
@@ -234,7 +231,9 @@ mod tests {
     use super::*;
 
     fn call() -> ContainerCall {
-        let arguments = json!({"action": "compare_container", "name": "x", "image": "y:1", "pid_mode": "host"});
+        let arguments = json!({
+            "action": "compare_container", "name": "x", "image": "y:1", "pid_mode": "host", "healthcheck": {"test": "NONE"},
+        });
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), arguments.to_string()).unwrap();
         match crate::call::Call::read("kolla_container", file.path()).unwrap() {
@@ -277,8 +276,9 @@ mod tests {
             change("resources.ulimits", Some("nofile"), "1:2", "3:4"),
             change("resources.memory", None, "unlimited", "1 GiB"),
             change("healthcheck.interval", None, "30s", "1m"),
+            change("healthcheck.timeout", None, "1500ms", "2s"),
             change("healthcheck.retries", None, "", "3"),
-            change("healthcheck.test", None, "true", "exit 0"),
+            change("healthcheck.test", None, "5", ""),
             change("mounts", Some("/run"), "", "tmpfs"),
             change("mounts", Some("/data"), "data", ""),
             change("namespaces.pid", None, "private", "host"),
@@ -304,8 +304,8 @@ mod tests {
             },
             {
                 "name": "healthcheck",
-                "current": {"interval": 30, "retries": null, "test": "true"},
-                "desired": {"interval": 60, "retries": 3, "test": "exit 0"},
+                "current": {"interval": 30, "retries": null, "test": "5", "timeout": "1500ms"},
+                "desired": {"interval": 60, "retries": 3, "test": "NONE", "timeout": 2},
             },
             {"name": "systemd_unit", "current": "out_of_date", "desired": "up_to_date"},
         ]);

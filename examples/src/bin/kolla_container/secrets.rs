@@ -42,10 +42,14 @@ impl Secrets {
         let mut secrets: Vec<&String> = variables.chain(&self.passwords).collect();
         // One may be a part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.into_iter().fold(text.to_owned(), |text, secret| {
+        let hidden = secrets.iter().fold(text.to_owned(), |text, secret| {
             let quoted = format!("{secret:?}");
             text.replace(quoted.trim_matches('"'), HIDDEN).replace(secret.as_str(), HIDDEN)
-        })
+        });
+        // The quotes of a shell may stand in the middle of one.
+        let has_one = |word: &String| secrets.iter().any(|secret| word.contains(secret.as_str()));
+        let is_quoted = !secrets.is_empty() && shlex::split(&hidden).is_some_and(|words| words.iter().any(has_one));
+        if is_quoted { HIDDEN.to_owned() } else { hidden }
     }
 
     /// Takes them out of all texts in a value.
@@ -90,6 +94,11 @@ mod tests {
         assert_eq!(nested.hide("abc-s3cret s3cret", true), "******** ********");
         let lines = Secrets::of([&map(json!({"environment": {"KEY": "one\ntwo"}})), &Map::new()]);
         assert_eq!(lines.hide("\"one\\ntwo\" one\ntwo", true), "\"********\" ********");
+        let quotes = Secrets::of([&map(json!({"environment": {"KEY": "it's \"$5\""}})), &Map::new()]);
+        let command = shlex::try_join(["run", "--pin=it's \"$5\""]).unwrap();
+        assert!(!command.contains("it's \"$5\""), "{command}");
+        assert_eq!(quotes.hide(&command, true), "********");
+        assert_eq!(quotes.hide("run 'it is'", true), "run 'it is'");
         let mut differs = json!({"command": ["run --pin s3cret"], "image": null});
         secrets.hide_in(&mut differs);
         assert_eq!(differs, json!({"command": ["run --pin ********"], "image": null}));
