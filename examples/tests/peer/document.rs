@@ -142,11 +142,11 @@ fn compare(place: &str, theirs: &Value, ours: &Value, all: &mut Vec<Difference>)
     }
 }
 
-/// Two sets of entries, or maps of them: the values of those that both have, those that only theirs has, and those that
-/// only ours has. Where one of them lists names only, the other one's values are none to compare.
+/// Two sets of entries, or maps of them, as the values of those that both have, and those that only one has. Where one of
+/// them lists names only, the other one's values are none to compare.
 pub(crate) fn side_by_side(theirs: &mut Value, ours: &mut Value) {
     let (Some(their), Some(our)) = (entries(theirs), entries(ours)) else { return };
-    let split = |map: &Map<String, Value>, other: &Map<String, Value>, rest: &str| {
+    let split = |map: &Map<String, Value>, other: &Map<String, Value>| {
         let (mut both, mut alone) = (Map::new(), Map::new());
         for (key, value) in map {
             match other.get(key) {
@@ -156,9 +156,9 @@ pub(crate) fn side_by_side(theirs: &mut Value, ours: &mut Value) {
                 Some(_) => drop(both.insert(key.clone(), plain(value))),
             }
         }
-        json!({"both": both, rest: alone})
+        json!({"both": both, "alone": alone})
     };
-    (*theirs, *ours) = (split(&their, &our, "alone"), split(&our, &their, "invented"));
+    (*theirs, *ours) = (split(&their, &our), split(&our, &their));
 }
 
 /// Each entry by its key; of a list there are the keys only.

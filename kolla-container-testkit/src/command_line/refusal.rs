@@ -43,7 +43,7 @@ impl Refusal {
 }
 
 /// In this order: what a program in a container is missing is not what the engine is missing.
-const KNOWN: [(&str, ErrorKind); 38] = [
+const KNOWN: [(&str, ErrorKind); 39] = [
     ("cannot connect to", ErrorKind::Unreachable),
     ("unable to connect to", ErrorKind::Unreachable),
     ("permission denied while trying to connect", ErrorKind::Denied),
@@ -70,6 +70,7 @@ const KNOWN: [(&str, ErrorKind); 38] = [
     ("has active endpoints", ErrorKind::Conflict),
     ("has associated containers", ErrorKind::Conflict),
     ("has dependent containers", ErrorKind::Conflict),
+    ("ids found with provided prefix", ErrorKind::NotFound),
     ("no such container", ErrorKind::NotFound),
     ("no such image", ErrorKind::NotFound),
     ("no such network", ErrorKind::NotFound),
