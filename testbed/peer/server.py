@@ -173,4 +173,5 @@ def main():
         enter_machine(sys.argv[1])
 
 
-main()
+if __name__ == "__main__":
+    main()
