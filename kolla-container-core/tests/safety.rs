@@ -39,6 +39,18 @@ impl World {
         world
     }
 
+    async fn reconcile_with(&self, fault: Fault, goals: &Goals) -> Report {
+        let runtime = Layered::new(Arc::new(self.0.clone()) as Arc<dyn Runtime>, Arc::new(fault));
+        Reconciler::new(Arc::new(runtime)).reconcile(goals).await.expect("there is a plan")
+    }
+
+    /// Runs a container to its end in the place of the one that runs.
+    async fn run_over(&self, fault: Fault) -> Report {
+        let options = RunOptions { over_running: true, ..RunOptions::default() };
+        let goals = Goals::one(name("db"), Goal::Run(Box::new(spec(serde_json::json!({"image": "a:1"}))), options));
+        self.reconcile_with(fault, &goals).await
+    }
+
     fn image(&self, reference: &str, behaviour: Behaviour) {
         let reference: ImageRef = reference.parse().expect("a reference");
         self.0.publish(&reference, ImageTemplate::default().with_behaviour(behaviour));
@@ -380,12 +392,8 @@ async fn a_run_whose_output_never_ends_has_its_exit_code_all_the_same() {
 async fn a_run_that_cannot_make_room_leaves_running_what_runs() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
     let before = world.0.container(&name("db")).await.expect("an answer").expect("it is there");
-    let fails = Arc::new(Fault::fail_nth(1, ErrorKind::EngineFailed).on("remove_container"));
-    let runtime = Layered::new(Arc::new(world.0.clone()) as Arc<dyn Runtime>, fails);
-    let options = RunOptions { over_running: true, ..RunOptions::default() };
-    let goals = Goals::one(name("db"), Goal::Run(Box::new(spec(serde_json::json!({"image": "a:1"}))), options));
 
-    let report = Reconciler::new(Arc::new(runtime)).reconcile(&goals).await.expect("there is a plan");
+    let report = world.run_over(Fault::fail_nth(1, ErrorKind::EngineFailed).on("remove_container")).await;
 
     let failure = report.containers[0].outcome.as_ref().expect_err("it cannot be removed");
     assert!(matches!(failure.undone, Undone::Completely), "{failure}");
@@ -396,12 +404,8 @@ async fn a_run_that_cannot_make_room_leaves_running_what_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_fails_when_it_has_made_room_does_not_look_for_what_was_there() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
-    let fails = Arc::new(Fault::fail_nth(1, ErrorKind::Rejected).on("create_container"));
-    let runtime = Layered::new(Arc::new(world.0.clone()) as Arc<dyn Runtime>, fails);
-    let options = RunOptions { over_running: true, ..RunOptions::default() };
-    let goals = Goals::one(name("db"), Goal::Run(Box::new(spec(serde_json::json!({"image": "a:1"}))), options));
 
-    let report = Reconciler::new(Arc::new(runtime)).reconcile(&goals).await.expect("there is a plan");
+    let report = world.run_over(Fault::fail_nth(1, ErrorKind::Rejected).on("create_container")).await;
 
     let failure = report.containers[0].outcome.as_ref().expect_err("it cannot be made");
     assert!(matches!(failure.undone, Undone::NotPossible), "{failure}");
@@ -411,11 +415,10 @@ async fn a_run_that_fails_when_it_has_made_room_does_not_look_for_what_was_there
 #[tokio::test(start_paused = true)]
 async fn what_was_done_and_cannot_be_put_back_is_not_reported_as_nothing() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
-    let fails = Arc::new(Fault::fail_nth(1, ErrorKind::EngineFailed).on("remove_container"));
-    let runtime = Layered::new(Arc::new(world.0.clone()) as Arc<dyn Runtime>, fails);
 
+    let fails = Fault::fail_nth(1, ErrorKind::EngineFailed).on("remove_container");
     let goals = Goals::one(name("db"), Goal::Absent { volumes: false });
-    let report = Reconciler::new(Arc::new(runtime)).reconcile(&goals).await.expect("there is a plan");
+    let report = world.reconcile_with(fails, &goals).await;
 
     assert!(matches!(report.containers[0].outcome.as_ref().expect_err("it fails").undone, Undone::NotPossible));
     assert!(report.is_changed());
