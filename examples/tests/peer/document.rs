@@ -1,5 +1,7 @@
 //! Documents, held side by side.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 /// What is another one at each container and at each moment, wherever it stands.
@@ -38,6 +40,9 @@ const ITS_OWN: [&str; 30] = [
 
 /// Where the order says something.
 const ORDERED: [&str; 6] = ["Args", "Cmd", "Entrypoint", "Test", "comparison_failures", "unit"];
+
+/// The fields whose entries have the same names in both modules.
+const NAMED_ALIKE: [&str; 6] = ["cap_add", "security_opt", "labels", "tmpfs", "volumes_from", "environment"];
 
 /// Where flags are in no order.
 const BINDS: &str = "Binds";
@@ -159,6 +164,27 @@ pub(crate) fn side_by_side(theirs: &mut Value, ours: &mut Value) {
         json!({"both": both, "alone": alone})
     };
     (*theirs, *ours) = (split(&their, &our), split(&our, &their));
+}
+
+/// The entries of a comparison's values that ours names and theirs does not: not among what is there, nor among what is
+/// asked for. Of those fields whose entries both name alike.
+pub(crate) fn invented(theirs: &Map<String, Value>, ours: &Map<String, Value>) -> Vec<String> {
+    let names = |values: Option<&Value>| -> BTreeSet<String> {
+        let sides = values.map(|values| [&values["current"], &values["desired"]]);
+        let entries = sides.into_iter().flatten().filter_map(entries).flatten();
+        entries.map(|(key, _)| bare(&key).to_owned()).collect()
+    };
+    let of_field = |field: &&str| {
+        let (their, our) = (names(theirs.get(*field)), names(ours.get(*field)));
+        our.difference(&their).map(|name| format!("{field}: {name}")).collect::<Vec<_>>()
+    };
+    NAMED_ALIKE.iter().flat_map(of_field).collect()
+}
+
+/// A name without what is written before or behind it: `CAP_`, options, a value, a slash.
+fn bare(name: &str) -> &str {
+    let name = name.strip_prefix("CAP_").unwrap_or(name);
+    name.split([':', '=']).next().unwrap_or(name).trim_end_matches('/')
 }
 
 /// Each entry by its key; of a list there are the keys only.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::document::{Difference, comparable, differences, side_by_side};
+use crate::document::{Difference, comparable, differences, invented, side_by_side};
 use crate::engine::Engine;
 use crate::known;
 use crate::modules::Machine;
@@ -210,10 +210,14 @@ fn judge(
     if let (Some(Value::Object(their)), Some(Value::Object(our))) = (theirs.get_mut("values"), ours.get_mut("values")) {
         their.retain(|name, _| our.contains_key(name));
         our.retain(|name, _| their.contains_key(name));
+        let invented = invented(their, our);
         for (name, theirs) in their {
             for side in ["current", "desired"] {
                 side_by_side(&mut theirs[side], &mut our[name][side]);
             }
+        }
+        if !invented.is_empty() {
+            ours.insert("invented".to_owned(), invented.into());
         }
     } else {
         theirs.remove("values");
