@@ -1,13 +1,15 @@
 //! What others would disturb, or would be disturbed by: each case alone, and one engine after the other.
 
-#![expect(clippy::unwrap_used, reason = "what fails to be prepared fails the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails to be prepared fails the test")]
 
 mod machine;
 
+use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use kolla_container_core::plan::Effect;
 use kolla_container_core::state::{LogOptions, Status};
 use kolla_container_core::{Active, ContainerName, Goal, Goals, Reconciler, Service};
 use kolla_container_testkit::{Harness, cases, trials};
@@ -16,6 +18,7 @@ use serde_json::json;
 use crate::machine::call;
 
 cases! { "alone";
+    a_unit_that_was_not_reloaded_is_named_and_put_right;
     a_container_that_always_ends_reaches_the_start_limit;
     supervised_containers_come_back_with_their_engine;
     supervised_containers_come_back_after_a_crash_of_their_engine;
@@ -40,6 +43,28 @@ fn goals(h: &Harness, names: &[ContainerName]) -> Goals {
 
 fn service(h: &Harness) -> String {
     format!("{}.service", h.runtime().engine().kind)
+}
+
+/// As a crash leaves it between writing and reloading; any other case that reloads would put it right.
+async fn a_unit_that_was_not_reloaded_is_named_and_put_right(h: &Harness) {
+    let name = h.name("web");
+    let goals = goals(h, std::slice::from_ref(&name));
+    let report = reconciler(h).reconcile(&goals).await.unwrap();
+    assert!(report.is_success(), "{report}");
+    let before = h.see(&name).await;
+    let unit = machine::config(&machine::folder(), h.runtime().engine().kind).unit_name(&name);
+    let file = fs::File::options().append(true).open(machine::folder().join("units").join(unit)).unwrap();
+    // Later than what systemd has read, however coarse the file system's clock is.
+    file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+
+    let plan = reconciler(h).plan(&goals).await.unwrap();
+    let report = reconciler(h).reconcile(&goals).await.unwrap();
+
+    assert!(plan.to_string().contains("unit[loaded]"), "{plan}");
+    assert_eq!(report.containers[0].effect, Effect::Repaired, "{report}");
+    let plan = reconciler(h).plan(&goals).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+    assert_eq!(h.see(&name).await.started, before.started);
 }
 
 /// To reload systemd, as the installation of any unit does, makes it forget the starts so far.
