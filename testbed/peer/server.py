@@ -2,8 +2,9 @@
 
     $KOLLA_TEST_PEER/bin/python server.py SOCKET
 
-It enters the mounts of the machine at KOLLA_TEST_SYSTEMD, so that the modules find the engines, the bus and the unit
-files where they look for them. Their libraries are loaded once. A call is a connection to the socket, with one line:
+In its mounts, the engines, the bus and the unit files of the machine at KOLLA_TEST_SYSTEMD are where the modules look
+for them; it prints one line, {"process": N}, for whoever wants to enter these mounts. The libraries are loaded once. A
+call is a connection to the socket, with one line:
 
     {"seconds": 60, "module": "kolla_container", "arguments": {...}, "own": "x"}  gives {"answer": {...}}, as Ansible gets it
     {"seconds": 60, "shell": "..."}                                               gives {"status": 0, "output": "..."}
@@ -18,7 +19,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -30,21 +30,25 @@ MODULES = ("kolla_container", "kolla_container_facts")
 POLL = 0.2
 
 
-def process_of_machine():
-    """The systemd: it is who listens at the socket of the bus."""
-    with socket.socket(socket.AF_UNIX) as bus:
-        bus.connect(os.environ["KOLLA_TEST_SYSTEMD"] + "/bus/system_bus_socket")
-        pid, _, _ = struct.unpack("3i", bus.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return pid
+# Where the modules look for the engines, the bus and the unit files.
+VIEW = """
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/dbus /run/podman /run/systemd/system
+    mount --bind "$1/bus" /run/dbus
+    mount --bind "$1/units" /etc/systemd/system
+    ln -s "$1/docker.sock" /run/docker.sock
+    ln -s "$1/podman.sock" /run/podman/podman.sock
+    shift
+    exec "$@"
+"""
 
 
-def enter_machine(address):
-    pid = process_of_machine()
-    command = ["nsenter", "--target", str(pid), "--mount", "--", sys.executable, __file__, "--inside", str(pid), address]
-    environment = {name: os.environ[name] for name in ("PATH", "KOLLA_TEST_SYSTEMD")}
-    # Its other way to systemd is closed to processes that are none of the machine's.
-    environment |= {"LANG": "C.UTF-8", "SYSTEMCTL_FORCE_BUS": "1"}
-    os.execvpe("nsenter", command, environment)
+def see_machine(address):
+    inside = [sys.executable, __file__, "--inside", address]
+    command = ["unshare", "--mount", "--", "sh", "-ec", VIEW, "sh", os.environ["KOLLA_TEST_SYSTEMD"], *inside]
+    # systemctl's other way to systemd is closed to processes that are none of the machine's.
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SYSTEMCTL_FORCE_BUS": "1"}
+    os.execvpe("unshare", command, environment)
 
 
 def load_modules():
@@ -121,13 +125,6 @@ def serve_one(connection, modules):
         stream.write(json.dumps(response) + "\n")
 
 
-def prepare_machine(own):
-    """Podman's service is there under the name that the modules know."""
-    os.makedirs("/run/podman", exist_ok=True)
-    if not os.path.lexists("/run/podman/podman.sock"):
-        os.symlink(f"{own}/podman.sock", "/run/podman/podman.sock")
-
-
 def reap():
     """Takes note of the calls that have ended."""
     try:
@@ -137,15 +134,14 @@ def reap():
         pass  # there are no others
 
 
-def serve(pid, address):
+def serve(address):
     # Its calls are of its group, and end with it.
     os.setpgid(0, 0)
-    prepare_machine(os.environ["KOLLA_TEST_SYSTEMD"])
     modules = load_modules()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(128)
-    print(json.dumps({"machine": pid}), flush=True)
+    print(json.dumps({"process": os.getpid()}), flush=True)
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
         if sys.stdin in ready and not os.read(0, 1):
@@ -168,9 +164,9 @@ def serve(pid, address):
 
 def main():
     if sys.argv[1] == "--inside":
-        serve(int(sys.argv[2]), sys.argv[3])
+        serve(sys.argv[2])
     else:
-        enter_machine(sys.argv[1])
+        see_machine(sys.argv[1])
 
 
 if __name__ == "__main__":

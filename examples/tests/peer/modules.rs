@@ -31,7 +31,7 @@ pub(crate) struct Modules(Mutex<Option<Result<(Child, Machine), String>>>);
 pub(crate) struct Machine {
     /// Where its files are.
     pub(crate) folder: PathBuf,
-    /// Its first process.
+    /// Who sees its engines, bus and units where the modules look for them.
     process: u64,
 }
 
@@ -73,7 +73,7 @@ fn start(folder: &Path, environment: &Path) -> Result<(Child, Machine), String> 
         let _ = BufReader::new(stdout).read_line(&mut line).map(|_| sender.send(line));
     });
     let line = said.recv_timeout(TO_START).unwrap_or_default();
-    let process = serde_json::from_str::<Value>(&line).ok().and_then(|said| said["machine"].as_u64());
+    let process = serde_json::from_str::<Value>(&line).ok().and_then(|said| said["process"].as_u64());
     let Some(process) = process else {
         let _ = server.kill();
         return Err("testbed/peer/server.py has not started".to_owned());
