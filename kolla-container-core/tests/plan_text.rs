@@ -119,7 +119,7 @@ async fn containers_that_are_not_in_the_wanted_state() {
 async fn deeds() {
     let host = Host::with([("web", web()), ("other", serde_json::json!({"image": "a"}))]).await;
     let goals: Goals = [
-        (name("web"), Goal::Absent { volumes: true }),
+        (name("web"), Goal::Absent { volumes: true, grace: None }),
         (name("other"), Goal::Kill { signal: Signal::TERM }),
         (name("missing"), Goal::Restart { grace: None }),
         (

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kolla_container_core::apply::{StopSignal, Undone};
+use kolla_container_core::apply::{RunOutput, StopSignal, Undone};
 use kolla_container_core::diff::Comparison;
 use kolla_container_core::layer::{Fault, Layered};
 use kolla_container_core::memory::{Behaviour, ImageTemplate, MemoryEngine, MemorySupervisor};
@@ -389,6 +389,23 @@ async fn a_run_whose_output_never_ends_has_its_exit_code_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_run_that_prints_too_much_the_end_is_kept() {
+    let engine = MemoryEngine::new();
+    let reference: ImageRef = "job".parse().expect("a reference");
+    let printed = "x".repeat(RunOutput::KEPT) + "the end";
+    let template = ImageTemplate::default().with_behaviour(Behaviour::exits(0)).with_output(printed.clone(), "");
+    engine.publish(&reference, template);
+    let goal = Goal::Run(Box::new(spec(serde_json::json!({"image": "job"}))), RunOptions::default());
+
+    let report = Reconciler::new(Arc::new(engine)).reconcile(&Goals::one(name("job"), goal)).await.expect("a plan");
+
+    let job = &report.containers[0];
+    let output = job.output.as_ref().expect("it has ended");
+    assert!(output.stdout == printed.as_bytes()[7..]);
+    assert_eq!(job.warnings, ["the first 7 bytes of its standard output are left out: 16 MiB are kept"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_cannot_make_room_leaves_running_what_runs() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
     let before = world.0.container(&name("db")).await.expect("an answer").expect("it is there");
@@ -417,7 +434,7 @@ async fn what_was_done_and_cannot_be_put_back_is_not_reported_as_nothing() {
     let world = World::with(serde_json::json!({"image": "a:1"})).await;
 
     let fails = Fault::fail_nth(1, ErrorKind::EngineFailed).on("remove_container");
-    let goals = Goals::one(name("db"), Goal::Absent { volumes: false });
+    let goals = Goals::one(name("db"), Goal::Absent { volumes: false, grace: None });
     let report = world.reconcile_with(fails, &goals).await;
 
     assert!(matches!(report.containers[0].outcome.as_ref().expect_err("it fails").undone, Undone::NotPossible));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kolla_container_core::memory::{MemoryEngine, MemorySupervisor};
-use kolla_container_core::plan::{Action, ContainerPlan, Effect};
+use kolla_container_core::plan::{Action, ContainerPlan, Effect, RunOptions};
 use kolla_container_core::state::{ContainerState, Status};
 use kolla_container_core::{ContainerName, ContainerSpec, Goal, Goals, Reconciler, Runtime, TimeSpan};
 use serde_json::{Value, json};
@@ -72,15 +72,29 @@ fn stops(plan: &ContainerPlan) -> Vec<(Option<TimeSpan>, Duration)> {
     graces.collect()
 }
 
+/// Who made the old one may have stated no time at all, and engines kill after ten seconds then.
 #[tokio::test(start_paused = true)]
-async fn a_replaced_container_has_its_own_time_to_stop_and_not_that_of_the_new_one() {
-    for (old, new) in [(7, 90), (90, 7)] {
-        let world = World::with(running(&format!("{old}s"), &json!({})), false).await;
+async fn a_replaced_container_is_killed_only_after_the_longer_of_its_own_time_and_that_of_the_new_one() {
+    let of = |spec: Value| ContainerSpec::from_value(spec).expect("the spec is without mistakes");
+    let spec = |number: &str, time: Option<u64>| {
+        let time = time.map(|time| format!("{time}s"));
+        let environment = json!({"NUMBER": number});
+        let deploy = json!({"deadlines": {"request": "5s"}});
+        of(json!({"image": "a:1", "environment": environment, "stop_timeout": time, "deploy": deploy}))
+    };
+    let over = RunOptions { over_running: true, ..RunOptions::default() };
+    for (old, new, longer) in
+        [(Some(7), Some(90), 90), (Some(90), Some(7), 90), (None, Some(90), 90), (Some(90), None, 90)]
+    {
+        let world = World::with(Goal::running(spec("1", old)), false).await;
+        let wanted = || Box::new(spec("2", new));
 
-        let plan = world.plan(running(&format!("{new}s"), &json!({}))).await;
+        for goal in [Goal::Running(wanted()), Goal::Replace(wanted()), Goal::Run(wanted(), over)] {
+            let plan = world.plan(goal).await;
 
-        assert_eq!(plan.effect, Effect::Replaced);
-        assert_eq!(stops(&plan), [(Some(seconds(old)), REQUEST + Duration::from_secs(old))]);
+            let stop = stops(&plan).first().copied();
+            assert_eq!(stop, Some((Some(seconds(longer)), REQUEST + Duration::from_secs(longer))), "{plan:?}");
+        }
     }
 }
 
@@ -102,7 +116,7 @@ async fn the_time_that_a_goal_states_wins_over_that_of_the_container() {
     let (stated, own) = (Some(seconds(2)), Some(seconds(7)));
 
     for (grace, wanted) in [(stated, stated), (None, own)] {
-        for goal in [Goal::Stopped { grace }, Goal::Restart { grace }] {
+        for goal in [Goal::Stopped { grace }, Goal::Restart { grace }, Goal::Absent { volumes: false, grace }] {
             let plan = world.plan(goal).await;
             assert_eq!(stops(&plan).into_iter().map(|(grace, _)| grace).collect::<Vec<_>>(), [wanted], "{plan:?}");
         }

@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
         curls.push(begun.elapsed());
     }
     std::fs::remove_file(&list).unwrap();
-    let absent: Goals = names.into_iter().map(|name| (name, Goal::Absent { volumes: false })).collect();
+    let absent: Goals = names.into_iter().map(|name| (name, Goal::Absent { volumes: false, grace: None })).collect();
     assert!(reconciler.reconcile(&absent).await.unwrap().is_success());
 
     let ours = median(ours);

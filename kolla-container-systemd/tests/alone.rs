@@ -71,9 +71,9 @@ async fn a_unit_that_was_not_reloaded_is_named_and_put_right(h: &Harness) {
 async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     let name = h.name("web");
     // It lives longer than a start is watched.
-    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["echo started; sleep 4; exit 3"]});
+    let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["echo started; sleep 5; exit 3"]});
     let id = h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 30}}}));
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 45}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
@@ -112,7 +112,11 @@ async fn come_back(h: &Harness, meanwhile: impl FnOnce()) {
         before.push(h.see(name).await.id);
     }
 
+    let invocation = || machine::property(&service(h), "InvocationID");
+    let before_that = invocation();
     meanwhile();
+    // What answers until then is the engine that is about to end.
+    h.until(|| Some(invocation()).filter(|now| now.starts_with("ay 16 ") && *now != before_that)).await;
 
     for (name, id) in names.iter().zip(before) {
         let mut last = None;

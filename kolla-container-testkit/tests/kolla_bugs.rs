@@ -761,7 +761,7 @@ async fn replacing_again_and_again_leaks_no_volume() {
     }
 
     assert_eq!(there.see().await.volumes, volumes);
-    there.reach(Goal::Absent { volumes: true }).await;
+    there.reach(Goal::Absent { volumes: true, grace: None }).await;
     for volume in volumes.values() {
         assert_eq!(there.engine.volume(volume).await.unwrap(), None);
     }
@@ -771,7 +771,7 @@ async fn replacing_again_and_again_leaks_no_volume() {
 #[tokio::test(start_paused = true)]
 async fn only_what_was_changed_is_said_to_be_changed() {
     let there = There::plain();
-    let absent = || Goal::Absent { volumes: false };
+    let absent = || Goal::Absent { volumes: false, grace: None };
 
     let nothing_there = there.reach(absent()).await;
     let failed = there.try_to_reach(Goal::Restart { grace: None }).await;

@@ -42,7 +42,7 @@ const ITS_OWN: [&str; 30] = [
 const ORDERED: [&str; 6] = ["Args", "Cmd", "Entrypoint", "Test", "comparison_failures", "unit"];
 
 /// The fields whose entries have the same names in both modules.
-const NAMED_ALIKE: [&str; 6] = ["cap_add", "security_opt", "labels", "tmpfs", "volumes_from", "environment"];
+const NAMED_ALIKE: [&str; 7] = ["cap_add", "security_opt", "labels", "tmpfs", "volumes", "volumes_from", "environment"];
 
 /// Where flags are in no order.
 const BINDS: &str = "Binds";
@@ -169,22 +169,30 @@ pub(crate) fn side_by_side(theirs: &mut Value, ours: &mut Value) {
 /// The entries of a comparison's values that ours names and theirs does not: not among what is there, nor among what is
 /// asked for. Of those fields whose entries both name alike.
 pub(crate) fn invented(theirs: &Map<String, Value>, ours: &Map<String, Value>) -> Vec<String> {
-    let names = |values: Option<&Value>| -> BTreeSet<String> {
+    let names = |field: &str, values: Option<&Value>| -> BTreeSet<String> {
         let sides = values.map(|values| [&values["current"], &values["desired"]]);
-        let entries = sides.into_iter().flatten().filter_map(entries).flatten();
-        entries.map(|(key, _)| bare(&key).to_owned()).collect()
+        // Theirs are lists of their own for binds and volumes.
+        let lists = |side: &Value| match side {
+            Value::Object(lists) if lists.values().all(Value::is_array) => lists.values().cloned().collect(),
+            side => vec![side.clone()],
+        };
+        let lists = sides.into_iter().flatten().flat_map(lists);
+        let entries = lists.filter_map(|list| entries(&list)).flatten();
+        entries.flat_map(|(key, _)| names_in(field, &key).map(str::to_owned).collect::<Vec<_>>()).collect()
     };
     let of_field = |field: &&str| {
-        let (their, our) = (names(theirs.get(*field)), names(ours.get(*field)));
+        let (their, our) = (names(field, theirs.get(*field)), names(field, ours.get(*field)));
         our.difference(&their).map(|name| format!("{field}: {name}")).collect::<Vec<_>>()
     };
     NAMED_ALIKE.iter().flat_map(of_field).collect()
 }
 
-/// A name without what is written before or behind it: `CAP_`, options, a value, a slash.
-fn bare(name: &str) -> &str {
-    let name = name.strip_prefix("CAP_").unwrap_or(name);
-    name.split([':', '=']).next().unwrap_or(name).trim_end_matches('/')
+/// The name of an entry, without what is written before or behind it: `CAP_`, options, a value, a slash. A volume may have
+/// it in the second place.
+fn names_in<'a>(field: &str, entry: &'a str) -> impl Iterator<Item = &'a str> {
+    let places = if field == "volumes" { 2 } else { 1 };
+    let entry = entry.strip_prefix("CAP_").unwrap_or(entry);
+    entry.split([':', '=']).take(places).map(|name| name.trim_end_matches('/'))
 }
 
 /// Each entry by its key; of a list there are the keys only.

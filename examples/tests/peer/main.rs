@@ -35,7 +35,7 @@ use crate::scene::Scene;
 const THREADS: usize = 16;
 
 /// A scene may take so long, with all of its tasks.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -12,7 +12,9 @@ use crate::modules::Machine;
 use crate::scene::{Scene, Step, Task};
 
 /// A container that was started is waited for so long: systemd says that it runs before it does.
-const START: Duration = Duration::from_secs(15);
+const START: Duration = Duration::from_secs(30);
+/// And one that has ended again, so long: it may be started once more.
+const ENDED: Duration = Duration::from_secs(15);
 
 /// Whose they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +104,15 @@ impl<'a> World<'a> {
     pub(crate) async fn settle(&self) {
         let job = format!("systemctl show --property Job --value {}", self.unit());
         drop(self.machine.shell(&format!("until [ -z \"$({job})\" ]; do sleep 0.2; done")).await);
-        let until = tokio::time::Instant::now() + START;
-        while tokio::time::Instant::now() < until {
-            match self.engine.container(&self.machine.folder, &self.name).await {
-                Some(container) if container["State"]["Status"] != "running" => {}
-                _ => return,
+        let since = tokio::time::Instant::now();
+        while let Some(container) = self.engine.container(&self.machine.folder, &self.name).await {
+            let patience = match container["State"]["Status"].as_str() {
+                Some("running") => return,
+                Some("exited") => ENDED,
+                _ => START,
+            };
+            if since.elapsed() > patience {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
 use tokio::time::Instant;
 
+use super::output::RunOutput;
 use super::progress::{Event, Listener};
-use super::report::RunOutput;
 use super::run::Run;
 use crate::diff::{record, stated_fields};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,11 +16,11 @@ use crate::name::{ContainerId, ContainerName, VolumeName};
 use crate::plan::{Action, Replaced, Target};
 use crate::quantity::TimeSpan;
 use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, Platform, Variable, Volume};
-use crate::state::{LogChunk, LogOptions, Owner, VolumeToCreate, Warning};
+use crate::state::{Owner, VolumeToCreate, Warning};
 use crate::supervisor::Supervisor;
 
 /// How long a container that is being made may have its name already without being there.
-const NAMED_BEFORE_THERE: Duration = Duration::from_secs(2);
+const NAMED_BEFORE_THERE: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub(super) async fn act(&mut self, action: &Action) -> Result<()> {
@@ -136,7 +134,7 @@ impl Run<'_> {
                     return is_record.then(|| crate::plan::being_replaced(&self.plan.name, &there));
                 }
                 // An engine takes the name before the container can be looked at.
-                None if Instant::now() < deadline => tokio::time::sleep(NAMED_BEFORE_THERE / 20).await,
+                None if Instant::now() < deadline => tokio::time::sleep(NAMED_BEFORE_THERE / 100).await,
                 None => return None,
             }
         }
@@ -224,48 +222,16 @@ impl Run<'_> {
         }
     }
 
-    /// The output is read when the container has ended: while it is followed, Docker may lose what comes last, and Podman may
-    /// go on following for ever. One that has ended in time has, however long its output takes to read.
+    /// One that has ended in time has, however long its output takes to read.
     async fn wait_for_exit(&mut self, action: &Action, id: &ContainerId, deadline: Option<TimeSpan>) -> Result<()> {
         let runtime = self.means.runtime;
         let deadline = deadline.map_or(Duration::MAX, TimeSpan::as_duration);
         let exit = tokio::time::timeout(deadline, runtime.wait_container(id)).await;
         let exit = exit.unwrap_or_else(|_| Err(self.late(action, deadline)))?;
-        let mut printed = Printed::default();
-        let read = printed.read(runtime.logs(id, LogOptions { follow: false, tail: None }));
-        if tokio::time::timeout(self.plan.deadlines.request(), read).await.is_err() {
-            self.report.warnings.push("the end of its output may be missing".to_owned());
-        }
-        let Printed { stdout, stderr, unread } = printed;
-        if let Some(error) = unread {
-            self.report.warnings.push(format!("its output could not be read: {}", error.report()));
-        }
-        self.report.output = Some(RunOutput { code: exit.code, stdout, stderr });
+        let (output, warnings) = RunOutput::read(runtime, id, exit.code, self.plan.deadlines.request()).await;
+        self.report.warnings.extend(warnings);
+        self.report.output = Some(output);
         Ok(())
-    }
-}
-
-/// What a container has printed.
-#[derive(Default)]
-struct Printed {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    /// Why the rest is not here: a logging driver that cannot be read must not lose the exit status.
-    unread: Option<Error>,
-}
-
-impl Printed {
-    async fn read(&mut self, mut logs: BoxStream<'static, Result<LogChunk>>) {
-        while let Some(chunk) = logs.next().await {
-            match chunk {
-                Ok(LogChunk::Stdout(bytes)) => self.stdout.extend(bytes),
-                Ok(LogChunk::Stderr(bytes)) => self.stderr.extend(bytes),
-                Err(error) => {
-                    self.unread = Some(error);
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod act;
 mod group;
+mod output;
 mod part;
 mod progress;
 mod report;
@@ -17,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+pub use self::output::RunOutput;
 pub use self::progress::{Event, Listener, Silent};
-pub use self::report::{ApplyError, ContainerReport, Report, RunOutput, StepReport, Undone};
+pub use self::report::{ApplyError, ContainerReport, Report, StepReport, Undone};
 pub use self::stop::StopSignal;
 pub(crate) use self::verify::verify;
 use crate::images::ImageManager;

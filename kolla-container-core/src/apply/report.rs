@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::output::RunOutput;
 use crate::diff::Change;
 use crate::error::Error;
 use crate::name::ContainerName;
@@ -116,17 +117,6 @@ pub struct StepReport {
     pub took: Duration,
 }
 
-/// How a container that was run to its end ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunOutput {
-    /// Its exit status.
-    pub code: i64,
-    /// What it printed to standard output.
-    pub stdout: Vec<u8>,
-    /// What it printed to standard error.
-    pub stderr: Vec<u8>,
-}
-
 /// Why a container did not reach its goal, and whether what was done before was put back.
 #[derive(Clone, Debug)]
 pub struct ApplyError {
@@ -206,16 +196,6 @@ impl Serialize for StepReport {
         step.serialize_field("action", &self.action)?;
         step.serialize_field("seconds", &self.took.as_secs_f64())?;
         step.end()
-    }
-}
-
-impl Serialize for RunOutput {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut output = serializer.serialize_struct("RunOutput", 3)?;
-        output.serialize_field("code", &self.code)?;
-        output.serialize_field("stdout", &String::from_utf8_lossy(&self.stdout))?;
-        output.serialize_field("stderr", &String::from_utf8_lossy(&self.stderr))?;
-        output.end()
     }
 }
 

@@ -6,7 +6,7 @@ use super::fields::{Field, Visitor, visit};
 use super::value::Value;
 use super::{Comparison, Surroundings, expect::expect, expect::is_given_by_engine, expect::owns_shared_memory};
 use crate::spec::{
-    Command, ContainerSpec, Environment, HealthTest, Healthcheck, Mount, NetworkMode, TextMap, Variable,
+    Command, ContainerSpec, Environment, HealthTest, Healthcheck, Mount, NamespaceMode, NetworkMode, TextMap, Variable,
 };
 use crate::state::{ContainerState, EngineFacts, ImageState};
 
@@ -110,7 +110,10 @@ impl Visitor for Subtracting<'_> {
 /// The host name that every container gets is the beginning of its id; others are not its own.
 fn name_of_its_own(stated: &mut ContainerSpec, container: &ContainerState) {
     let given = stated.hostname.as_deref().is_some_and(|name| container.id.as_str().starts_with(name));
-    let shared = container.config.network.mode.as_ref().is_some_and(|mode| !mode.is_own());
+    let network = &container.config.network.mode;
+    let uts = &container.config.namespaces.uts;
+    let shared = matches!(network, Some(NetworkMode::Host | NetworkMode::Container(_)))
+        || matches!(uts, Some(NamespaceMode::Host | NamespaceMode::Container(_)));
     if given || shared {
         stated.hostname = None;
     }

@@ -5,6 +5,7 @@
 //! none is claimed that the engine made by itself.
 
 mod added;
+mod borrowed;
 mod comparison;
 mod expect;
 mod fields;
@@ -124,6 +125,7 @@ pub struct Surroundings<'a> {
 
 /// What differs between what is wanted and what is there.
 pub fn diff(wanted: &ContainerSpec, container: &ContainerState, surroundings: &Surroundings<'_>) -> Diff {
+    let container = &*borrowed::own(wanted, container);
     let expected = expect::expect(wanted, container, surroundings);
     let mut visitor = Comparing {
         wanted,

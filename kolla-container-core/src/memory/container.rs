@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::image::Behaviour;
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId, NetworkName, VolumeName};
-use crate::spec::{CleanPath, ContainerSpec, NetworkMode, Ports, RestartPolicy};
+use crate::spec::{CleanPath, ContainerSpec, Mounts, NetworkMode, Ports, RestartPolicy};
 use crate::state::{ContainerState, ContainerSummary, ExitStatus, Health, Owner, Status};
 use crate::timestamp::Timestamp;
 
@@ -181,6 +181,7 @@ impl Container {
             published_ports: self.published.clone(),
             volumes: self.volumes.clone(),
             joined: self.namespaces_of().into_iter().chain(volumes_of).cloned().collect(),
+            borrowed: Mounts::default(),
             owner: self.owner.clone(),
         }
     }

@@ -187,7 +187,7 @@ impl Subject<'_> {
                 let mut steps = Steps::because(Cause::OutsideUnit);
                 let freeze = (old.status == Status::Paused).then(|| Action::Pause { target: target.clone() });
                 let undo = [Action::Start { target: target.clone() }].into_iter().chain(freeze);
-                steps.undone_by(Action::Stop { target: target.clone(), grace: old.config.stop_timeout }, undo);
+                steps.undone_by(Action::Stop { target: target.clone(), grace: self.grace(old) }, undo);
                 self.start(&target, &mut steps);
                 if wants_pause {
                     steps.once(Action::Pause { target });
@@ -250,7 +250,7 @@ impl Subject<'_> {
         self.thaw(old, &mut steps);
         steps.undone_by(Action::StopUnit { name: name.clone() }, [Action::StartUnit { name }]);
         if old.status.is_up() {
-            let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
+            let stop = Action::Stop { target: target.clone(), grace: self.grace(old) };
             steps.undone_by(stop, [Action::Start { target: target.clone() }]);
         }
         steps.steps.extend(self.unit_steps().steps);
@@ -313,14 +313,21 @@ impl Subject<'_> {
             steps.once(Action::RestartUnit { name });
         } else if has_unit && self.unit.may_start() {
             if old.status.is_up() {
-                steps.once(Action::Stop { target: target.clone(), grace: grace.or(old.config.stop_timeout) });
+                steps.once(Action::Stop { target: target.clone(), grace: grace.or_else(|| self.grace(old)) });
             }
             steps.once(Action::StopUnit { name: name.clone() });
             steps.once(Action::StartUnit { name });
         } else {
-            steps.once(Action::Restart { target: target.clone(), grace: grace.or(old.config.stop_timeout) });
+            steps.once(Action::Restart { target: target.clone(), grace: grace.or_else(|| self.grace(old)) });
         }
         steps.once(self.verify(&target));
+    }
+
+    /// How long a container may take to stop that was made with another spec, or by somebody who stated no time: none is
+    /// killed before both the times have passed that were stated.
+    pub(super) fn grace(&self, old: &ContainerState) -> Option<TimeSpan> {
+        let wanted = self.goal.spec().and_then(|spec| spec.stop_timeout);
+        [wanted, old.config.stop_timeout].into_iter().flatten().max()
     }
 
     /// The command by which a unit stops its container cannot stop one that is paused.

@@ -10,7 +10,7 @@ use crate::state::{ContainerState, Status};
 impl Subject<'_> {
     pub(super) fn without_spec(&mut self, there: Option<&ContainerState>) {
         match (self.goal, there) {
-            (Goal::Absent { volumes }, _) => self.remove(there, *volumes),
+            (Goal::Absent { volumes, grace }, _) => self.remove(there, *volumes, *grace),
             (Goal::Stopped { grace }, Some(old)) => self.stop(old, *grace),
             (Goal::Restart { grace }, Some(old)) => {
                 let mut steps = Steps::because(Cause::Asked);
@@ -46,29 +46,27 @@ impl Subject<'_> {
         let is_down = matches!(old.status, Status::Created | Status::Exited | Status::Dead);
         let target = Target::Existing(old.id.clone());
         let engine = (!is_down).then(|| Action::Stop { target, grace: grace.or(old.config.stop_timeout) });
-        // A unit knows one time in which to stop; it takes note of the end before it would start the container again.
-        let ordered = if grace.is_some() { [engine, unit] } else { [unit, engine] };
         self.thaw(old, &mut steps);
-        ordered.into_iter().flatten().for_each(|action| steps.once(action));
+        in_time(unit, engine, grace).for_each(|action| steps.once(action));
         self.note_others();
         self.take(steps, Effect::Stopped);
     }
 
-    fn remove(&mut self, there: Option<&ContainerState>, volumes: bool) {
+    fn remove(&mut self, there: Option<&ContainerState>, volumes: bool, grace: Option<TimeSpan>) {
         self.note_others();
         let mut steps = Steps::because(Cause::Asked);
-        if self.unit.is_active() {
-            if let Some(old) = there {
-                self.thaw(old, &mut steps);
-            }
-            steps.once(Action::StopUnit { name: self.name.clone() });
-        }
         if let Some(old) = there {
+            self.thaw(old, &mut steps);
+        }
+        let unit = self.unit.is_active().then(|| Action::StopUnit { name: self.name.clone() });
+        let up = there.filter(|old| old.status.is_up() || old.status == Status::Restarting);
+        let engine = up.map(|old| {
             let target = Target::Existing(old.id.clone());
-            if old.status.is_up() || old.status == Status::Restarting {
-                steps.once(Action::Stop { target: target.clone(), grace: old.config.stop_timeout });
-            }
-            steps.once(Action::Remove { target, only_named: None });
+            Action::Stop { target, grace: grace.or(old.config.stop_timeout) }
+        });
+        in_time(unit, engine, grace).for_each(|action| steps.once(action));
+        if let Some(old) = there {
+            steps.once(Action::Remove { target: Target::Existing(old.id.clone()), only_named: None });
             self.plan.ends = Some(old.id.clone());
             for (path, volume) in old.anonymous_volumes() {
                 if volumes {
@@ -87,6 +85,13 @@ impl Subject<'_> {
         }
         self.take(steps, Effect::Removed);
     }
+}
+
+/// A unit knows one time in which to stop: another one that is asked for, the engine has to be told first, and the unit
+/// then takes note of the end before it would start the container again.
+fn in_time(unit: Option<Action>, engine: Option<Action>, grace: Option<TimeSpan>) -> impl Iterator<Item = Action> {
+    let ordered = if grace.is_some() { [engine, unit] } else { [unit, engine] };
+    ordered.into_iter().flatten()
 }
 
 /// Whether the engine removes it when it stops, and its anonymous volumes with it.

@@ -16,6 +16,8 @@ pub enum Goal {
     Absent {
         /// Whether its anonymous volumes go with it.
         volumes: bool,
+        /// How long it may take to stop before it is killed; its own stop timeout unless stated.
+        grace: Option<TimeSpan>,
     },
     /// It does not run; fine when it is not there.
     Stopped {

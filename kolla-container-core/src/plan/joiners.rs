@@ -46,6 +46,13 @@ impl<'a> Joiners<'a> {
         observed.chain(self.others(id)).filter(|joiner| *joiner != name).cloned().collect()
     }
 
+    /// Those that cannot do without a container: one that only has volumes of it keeps them.
+    fn needing(&self, name: &ContainerName, id: &ContainerId) -> BTreeSet<ContainerName> {
+        let observed = self.observed(name, id).filter(|state| state.config.needed().any(|it| is_it(it, name, id)));
+        let all = observed.map(|state| &state.name).chain(self.others(id));
+        all.filter(|joiner| *joiner != name).cloned().collect()
+    }
+
     /// Whoever has joined a container that ends has to be replaced after it: answers why, for those
     /// who are not yet. Who cannot be replaced keeps it from ending.
     pub(super) fn follow(
@@ -90,7 +97,7 @@ impl<'a> Joiners<'a> {
             plans.iter().filter(|plan| plan.refused.is_some()).map(|plan| plan.name.clone()).collect();
         let mut any = false;
         for plan in plans.iter_mut().filter(|plan| plan.lost().next().is_some()) {
-            let joined = plan.ends.iter().flat_map(|id| self.joined(&plan.name, id));
+            let joined = plan.ends.iter().flat_map(|id| self.needing(&plan.name, id));
             let joined: BTreeSet<ContainerName> =
                 joined.chain(plan.lost().flat_map(|id| self.others(id)).cloned()).collect();
             let foreign = joined.iter().filter(|joiner| !goals.get(joiner).is_some_and(is_ours));
@@ -98,7 +105,9 @@ impl<'a> Joiners<'a> {
             let stuck = refused.iter().filter(|joiner| has_joined(joiner, self.seen).contains(&plan.name));
             let stuck = crate::text::join(stuck, ", ");
             let reason = match (foreign.is_empty(), stuck.is_empty()) {
-                (false, _) => format!("{foreign} joined it and would lose it; give a goal for {foreign} too"),
+                (false, _) => {
+                    format!("{foreign} joined it and would lose it; remove {foreign}, or give a goal for it too")
+                }
                 (true, false) => format!("{stuck} joined it and would lose it, and may not be touched"),
                 (true, true) => continue,
             };
@@ -116,11 +125,9 @@ impl<'a> Joiners<'a> {
 
     /// Those that are up in namespaces of a container, and lose them when it is started anew.
     fn up_in_namespaces(&self, name: &ContainerName, id: &ContainerId) -> Vec<&ContainerState> {
-        let is_it = |joined: &ContainerRef| match joined {
-            ContainerRef::Name(joined) => joined == name,
-            ContainerRef::Id(joined) => joined == id,
+        let loses = |state: &&Arc<ContainerState>| {
+            state.status.is_up() && state.config.joined_namespaces().any(|joined| is_it(joined, name, id))
         };
-        let loses = |state: &&Arc<ContainerState>| state.status.is_up() && state.config.joined_namespaces().any(is_it);
         let found: BTreeMap<&ContainerName, &ContainerState> =
             self.observed(name, id).filter(loses).map(|state| (&state.name, state.as_ref())).collect();
         found.into_values().collect()
@@ -184,6 +191,13 @@ impl<'a> Joiners<'a> {
             actions.push(Action::Pause { target: target() });
         }
         actions
+    }
+}
+
+fn is_it(reference: &ContainerRef, name: &ContainerName, id: &ContainerId) -> bool {
+    match reference {
+        ContainerRef::Name(referred) => referred == name,
+        ContainerRef::Id(referred) => referred == id,
     }
 }
 

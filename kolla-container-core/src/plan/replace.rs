@@ -187,7 +187,7 @@ impl Subject<'_> {
         if is_up(old) {
             let start = (!has_unit).then(|| Action::Start { target: target() });
             let undo = start.into_iter().chain(freeze().filter(|_| !has_unit));
-            steps.undone_by(Action::Stop { target: target(), grace: old.config.stop_timeout }, undo);
+            steps.undone_by(Action::Stop { target: target(), grace: self.grace(old) }, undo);
         }
         self.note_others();
         if !vanishes {

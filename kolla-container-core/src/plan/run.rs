@@ -50,7 +50,7 @@ impl Subject<'_> {
         if let Some(old) = there {
             let target = Target::Existing(old.id.clone());
             if old.status.is_up() || old.status.is_passing() {
-                let stop = Action::Stop { target: target.clone(), grace: old.config.stop_timeout };
+                let stop = Action::Stop { target: target.clone(), grace: self.grace(old) };
                 steps.undone_by(stop, [Action::Start { target: target.clone() }]);
             }
             steps.once(Action::Remove { target, only_named: Some(name.clone()) });

@@ -350,7 +350,7 @@ async fn look_for_joiners(seen: &mut Observation, reconciler: &Reconciler) -> Re
     Ok(())
 }
 
-/// Who has joined whom, of all containers: engines answer that only one by one.
+/// Who cannot do without whom, of all containers: engines answer that only one by one.
 async fn joined_by(
     seen: &Observation,
     unread: &mut Vec<Error>,
@@ -375,7 +375,7 @@ async fn joined_by(
         }
     }
     for state in states.into_iter().filter(|state| state.status != Status::Removing) {
-        for joined in state.joined.iter().chain(state.config.references()) {
+        for joined in state.config.needed() {
             let id = match joined {
                 ContainerRef::Id(id) => Some(id),
                 ContainerRef::Name(name) => ids.get(name).copied(),

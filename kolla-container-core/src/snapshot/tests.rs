@@ -98,7 +98,7 @@ async fn a_plan_on_a_recording_is_the_plan_on_the_engine() {
         one("web", json!({"image": "app:2", "mounts": ["cache:/cache"]})),
         one("web", json!({"image": "app:1", "resources": {"memory": "1g"}})),
         one("other", json!({"image": "app:1", "mounts": ["cache:/cache", "new:/new"]})),
-        Goals::one(named("web"), Goal::Absent { volumes: true }),
+        Goals::one(named("web"), Goal::Absent { volumes: true, grace: None }),
     ] {
         let live = Reconciler::new(Arc::new(engine.clone())).plan(&goals).await.unwrap();
 

@@ -277,8 +277,14 @@ impl ContainerSpec {
     /// it is linked.
     pub fn references(&self) -> BTreeSet<&ContainerRef> {
         let volumes = self.volumes_from.iter().flatten().map(|from| &from.container);
+        self.needed().chain(volumes).collect()
+    }
+
+    /// The containers that this one cannot do without while it is there: it has joined their namespaces, or is linked to
+    /// them. Volumes that it has from others it keeps, whatever becomes of those.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &ContainerRef> {
         let links = self.network.links.iter().flatten().map(|link| &link.container);
-        self.joined_namespaces().chain(volumes).chain(links).collect()
+        self.joined_namespaces().chain(links)
     }
 
     /// The containers whose namespaces this one joins, and loses when they are started anew.

@@ -239,6 +239,11 @@ impl Mounts {
 }
 
 impl Mount {
+    /// Whether it mounts the same thing as another one, with whatever options.
+    pub(crate) fn is_of_source(&self, other: &Self) -> bool {
+        self.source_text() == other.source_text()
+    }
+
     fn source_text(&self) -> String {
         match self {
             Self::Bind(bind) => bind.source.to_string(),

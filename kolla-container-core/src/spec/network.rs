@@ -70,7 +70,7 @@ pub enum NetworkMode {
 }
 
 impl NetworkMode {
-    /// Whether the container has a network of its own, with ports to publish and a host name.
+    /// Whether the container has a network of its own, with ports to publish.
     pub fn is_own(&self) -> bool {
         !matches!(self, Self::Host | Self::Container(_) | Self::None)
     }

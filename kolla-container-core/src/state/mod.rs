@@ -26,7 +26,7 @@ pub use self::status::{ExitStatus, Health, Status};
 pub use self::volume::{VolumeState, VolumeToCreate};
 
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId, NetworkName, VolumeName};
-use crate::spec::{CleanPath, ContainerSpec, Environment, Mount, Ports, Variable};
+use crate::spec::{CleanPath, ContainerSpec, Environment, Mount, Mounts, Ports, Variable};
 use crate::timestamp::Timestamp;
 
 /// A container as an engine reports it.
@@ -60,6 +60,9 @@ pub struct ContainerState {
     pub volumes: BTreeMap<CleanPath, VolumeName>,
     /// The containers whose namespaces or volumes it has joined.
     pub joined: BTreeSet<ContainerRef>,
+    /// What those mount whose volumes it has, and itself may mount, too: Podman does not tell which. Not in `config`, and
+    /// none on Docker.
+    pub borrowed: Mounts,
     /// What our own labels say.
     pub owner: Owner,
 }

@@ -7,7 +7,7 @@ use bollard::models::{
     HostConfigCgroupnsModeEnum, HostConfigLogConfig, RestartPolicyNameEnum,
 };
 use kolla_container_core::spec::{
-    Command, Device, DeviceRequest, HealthTest, Healthcheck, Logging, NamespaceMode, Namespaces, NetworkMode,
+    Command, Device, DeviceRequest, HealthTest, Healthcheck, Logging, Mounts, NamespaceMode, Namespaces, NetworkMode,
     RestartPolicy, Security, SecurityOpt, Signal, TextMap, VolumesFrom,
 };
 use kolla_container_core::state::{ContainerState, ExitStatus, Health, Owner, Status};
@@ -67,6 +67,7 @@ pub(super) fn container(document: ContainerInspectResponse) -> Result<ContainerS
         published_ports: network::published(settings.as_ref())?,
         volumes: mounts::volumes(document.mounts),
         joined: joined(&spec),
+        borrowed: Mounts::default(),
         owner,
         config: spec,
         id,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kolla_container_core::spec::{
-    CleanPath, Command, Device, HealthTest, Healthcheck, Logging, NamespaceMode, Namespaces, NetworkMode, Ports,
-    RestartPolicy, Security, SecurityOpt, Signal, TextMap, VolumesFrom,
+    CleanPath, Command, Device, HealthTest, Healthcheck, Logging, Mounts, NamespaceMode, Namespaces, NetworkMode,
+    Ports, RestartPolicy, Security, SecurityOpt, Signal, TextMap, VolumesFrom,
 };
 use kolla_container_core::state::{ContainerState, ExitStatus, Health, Owner, Status};
 use kolla_container_core::{ContainerRef, ContainerSpec, TimeSpan, Timestamp};
@@ -94,6 +94,7 @@ pub(super) fn container(document: Container) -> Result<ContainerState, Wrong> {
         published_ports: if status(&doing.status).is_up() { network::published(&settings)? } else { Ports::default() },
         volumes: mounts::volumes(&points),
         joined: joined(&spec),
+        borrowed: Mounts::default(),
         owner,
         config: spec,
     })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kolla_container_core::spec::{Bind, Mount, Mounts};
+use kolla_container_core::spec::{Bind, CleanPath, Mount, Mounts};
 use kolla_container_core::state::{
     ContainerFilter, ContainerState, ContainerSummary, ImageState, NetworkState, Owner, Status,
 };
@@ -184,11 +184,12 @@ impl Podman {
 fn take_borrowed(state: &mut ContainerState, donor: &ContainerState) {
     let (Some(Mounts(mounts)), Some(Mounts(theirs))) = (&mut state.config.mounts, &donor.config.mounts) else { return };
     let volumes = &state.volumes;
-    mounts.retain(|target, mount| match (mount, theirs.get(target)) {
-        (Mount::Volume(_), Some(Mount::Volume(_))) => volumes.get(target) != donor.volumes.get(target),
-        (Mount::Bind(Bind { source, .. }), Some(Mount::Bind(their))) => *source != their.source,
-        _ => true,
-    });
+    let is_theirs = |target: &CleanPath, mount: &mut Mount| match (mount, theirs.get(target)) {
+        (Mount::Volume(_), Some(Mount::Volume(_))) => volumes.get(target) == donor.volumes.get(target),
+        (Mount::Bind(Bind { source, .. }), Some(Mount::Bind(their))) => *source == their.source,
+        _ => false,
+    };
+    state.borrowed.0.extend(mounts.extract_if(.., is_theirs));
 }
 
 fn filters(filter: &ContainerFilter) -> BTreeMap<&'static str, Vec<String>> {

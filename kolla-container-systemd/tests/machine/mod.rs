@@ -98,6 +98,20 @@ pub(crate) fn generator() -> Option<PathBuf> {
     folders.into_iter().flatten().chain([usual]).map(|folder| folder.join("quadlet")).find(|program| program.exists())
 }
 
+/// What a property of a unit is, by systemd's own tool for its bus.
+pub(crate) fn property(unit: &str, name: &str) -> String {
+    // A name in the path of an object of the bus.
+    let escape = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", u32::from(c)) };
+    let path = format!("/org/freedesktop/systemd1/unit/{}", unit.chars().map(escape).collect::<String>());
+    let address = bus(&folder().join("bus/system_bus_socket"));
+    let said = Command::new("busctl")
+        .args([&format!("--address={address}"), "get-property", "org.freedesktop.systemd1", &path])
+        .args(["org.freedesktop.systemd1.Unit", name])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
 /// What `systemctl` would do, by systemd's own tool for its bus.
 pub(crate) fn call(method: &str, arguments: &[&str]) {
     let address = bus(&folder().join("bus/system_bus_socket"));

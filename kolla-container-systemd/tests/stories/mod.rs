@@ -164,11 +164,11 @@ async fn a_failed_start_tells_how_it_ended_and_its_last_lines(h: &Harness) {
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
-    let error = h.supervisor().start(&name).await.unwrap_err();
+    let error = h.failed_start(&name, "no such database").await;
 
     let report = error.report();
     assert_eq!(error.kind(), ErrorKind::EngineFailed);
-    for part in [unit_name(h, &name).as_str(), "exit status 3", "exit-code", "no such database"] {
+    for part in [unit_name(h, &name).as_str(), "exit status 3", "exit-code"] {
         assert!(report.contains(part), "{part}: {report}");
     }
 }
@@ -282,20 +282,7 @@ async fn a_unit_of_the_other_engine_is_taken_over(h: &Harness) {
 
 /// What the unit of a container is doing: `auto-restart`.
 fn sub_state(h: &Harness, name: &ContainerName) -> String {
-    let bus = machine::bus(&machine::folder().join("bus/system_bus_socket"));
-    let path = format!("/org/freedesktop/systemd1/unit/{}", escaped(&unit_name(h, name)));
-    let said = Command::new("busctl")
-        .args([&format!("--address={bus}"), "get-property", "org.freedesktop.systemd1", &path])
-        .args(["org.freedesktop.systemd1.Unit", "SubState"])
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&said.stdout).into_owned()
-}
-
-/// A name in the path of an object of the bus.
-fn escaped(unit: &str) -> String {
-    let escape = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", u32::from(c)) };
-    unit.chars().map(escape).collect()
+    machine::property(&unit_name(h, name), "SubState")
 }
 
 async fn wait_for_its_next_try(h: &Harness, name: &ContainerName) {
@@ -333,11 +320,11 @@ async fn a_unit_that_waits_for_its_next_try_is_stopped_and_removed_and_replaced(
         reach(h, &name, Goal::Stopped { grace }).await;
         assert_eq!(h.supervisor().unit(&name).await.unwrap().unwrap().active, Active::Inactive);
         assert_eq!(h.see(&name).await.status, Status::Exited);
-        reach(h, &name, Goal::Absent { volumes: false }).await;
+        reach(h, &name, Goal::Absent { volumes: false, grace: None }).await;
     }
 
     trying(h, &name).await;
-    reach(h, &name, Goal::Absent { volumes: false }).await;
+    reach(h, &name, Goal::Absent { volumes: false, grace: None }).await;
     assert_eq!((h.look(&name).await, h.supervisor().unit(&name).await.unwrap()), (None, None));
 
     trying(h, &name).await;
@@ -375,7 +362,7 @@ async fn a_container_that_its_unit_has_lost_is_stopped_and_restarted_and_removed
     lost(h, &name).await;
     let id = h.see(&name).await.id;
     h.runtime().pause_container(&id).await.unwrap();
-    reach(h, &name, Goal::Absent { volumes: false }).await;
+    reach(h, &name, Goal::Absent { volumes: false, grace: None }).await;
     assert_eq!((h.look(&name).await, h.supervisor().unit(&name).await.unwrap()), (None, None));
 }
 
@@ -403,7 +390,7 @@ async fn nothing_is_left_of_a_removed_container(h: &Harness) {
     reach(h, &name, kept(h, &json!({}))).await;
     assert!(link(h, &name).symlink_metadata().is_ok());
 
-    reach(h, &name, Goal::Absent { volumes: false }).await;
+    reach(h, &name, Goal::Absent { volumes: false, grace: None }).await;
 
     assert_eq!(h.look(&name).await, None);
     assert!(file(h, &name).symlink_metadata().is_err());

@@ -406,7 +406,7 @@ async fn an_anonymous_volume_outlives_three_replacements_and_goes_when_asked(h: 
             h.reach(&name(h), Goal::Replace(Box::new(spec(h, furnished.clone())))).await;
             assert_eq!(volume_of(&h.see(&name(h)).await), first);
         }
-        h.reach(&name(h), Goal::Absent { volumes }).await;
+        h.reach(&name(h), Goal::Absent { volumes, grace: None }).await;
 
         let [volume] = first.as_slice() else { panic!("it has {first:?}") };
         h.remember_volume(volume);

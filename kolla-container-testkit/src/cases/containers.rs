@@ -270,7 +270,8 @@ async fn stopping_what_is_gone_succeeds(h: &Harness) {
 }
 
 async fn a_container_that_ignores_its_stop_signal_is_killed_after_the_grace_time(h: &Harness) {
-    let id = h.start(&h.name("stubborn"), &h.made_from(&h.images().stubborn)).await;
+    let spec = h.spec(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "1h"}));
+    let id = h.start(&h.name("stubborn"), &spec).await;
     let begun = Instant::now();
 
     h.runtime().stop_container(&id, Some(TimeSpan::from_secs(1))).await.unwrap();
@@ -278,18 +279,19 @@ async fn a_container_that_ignores_its_stop_signal_is_killed_after_the_grace_time
     let state = h.see_id(&id).await;
     assert_eq!(state.status, Status::Exited);
     assert_eq!(state.exit.map(|exit| exit.code), Some(137));
-    assert!((Duration::from_millis(900)..Duration::from_secs(9)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
 }
 
 async fn the_stop_timeout_of_a_container_is_its_grace_time_unless_stated(h: &Harness) {
-    let spec = h.spec(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "2s"}));
+    // That of engines is 10 s.
+    let spec = h.spec(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "14s"}));
     let id = h.start(&h.name("stubborn"), &spec).await;
     let begun = Instant::now();
 
     h.runtime().stop_container(&id, None).await.unwrap();
 
     assert_eq!(h.see_id(&id).await.status, Status::Exited);
-    assert!((Duration::from_millis(1900)..Duration::from_secs(9)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(13_900), "{:?}", begun.elapsed());
 }
 
 async fn a_stopped_container_starts_again(h: &Harness) {

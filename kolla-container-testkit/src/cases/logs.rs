@@ -65,7 +65,7 @@ async fn reading_does_not_wait_for_the_end(h: &Harness) {
 async fn until_it_has_printed(h: &Harness, id: &ContainerId) {
     let begun = Instant::now();
     while h.logs(id, ALL).await.unwrap() != (Images::STDOUT.to_owned(), Images::STDERR.to_owned()) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it has not printed what it should have");
+        assert!(begun.elapsed() < Duration::from_mins(3), "it has not printed what it should have");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -75,14 +75,15 @@ async fn following_ends_when_the_container_ends(h: &Harness) {
     let follow = h.logs(&id, LogOptions { follow: true, tail: None });
     let stop = async {
         until_it_has_printed(h, &id).await;
+        let asked = Instant::now();
         h.runtime().stop_container(&id, Some(kolla_container_core::TimeSpan::from_secs(1))).await.unwrap();
-        Instant::now()
+        asked
     };
 
-    let ((logs, ended), stopped) = futures_util::future::join(async { (follow.await, Instant::now()) }, stop).await;
+    let ((logs, ended), asked) = futures_util::future::join(async { (follow.await, Instant::now()) }, stop).await;
 
     assert_eq!(logs.unwrap(), (Images::STDOUT.to_owned(), Images::STDERR.to_owned()));
-    assert!(ended + Duration::from_millis(900) >= stopped, "it ended while the container ran");
+    assert!(ended >= asked, "it ended while the container ran");
 }
 
 async fn following_a_container_that_has_ended_ends_at_once(h: &Harness) {

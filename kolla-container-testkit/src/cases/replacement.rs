@@ -44,6 +44,7 @@ cases! { "replacement";
     what_is_left_of_joined_containers_is_made_good;
     a_joined_container_is_not_replaced_alone;
     a_joined_container_is_not_removed_alone;
+    who_only_has_volumes_of_a_container_keeps_them_and_is_in_nobodys_way ["volumes_from"];
     who_has_joined_a_container_that_is_put_back_is_restarted_with_it;
     who_has_joined_a_container_that_is_restarted_is_restarted_after_it;
     who_has_joined_a_container_that_was_stopped_is_restarted_when_it_starts;
@@ -290,7 +291,7 @@ async fn an_anonymous_volume_is_inherited_again_and_again(h: &Harness) {
 
         assert_eq!(anonymous(&h.see(&name).await), volume);
     }
-    h.reach(&name, Goal::Absent { volumes: true }).await;
+    h.reach(&name, Goal::Absent { volumes: true, grace: None }).await;
     assert_eq!(h.runtime().volume(&volume).await.unwrap(), None);
 }
 
@@ -555,14 +556,31 @@ async fn who_has_joined_a_container_that_was_stopped_is_restarted_when_it_starts
 async fn a_joined_container_is_not_removed_alone(h: &Harness) {
     h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
 
-    let alone = h.try_to_reach(&h.name("base"), Goal::Absent { volumes: false }).await;
-    let absent = || Goal::Absent { volumes: false };
+    let alone = h.try_to_reach(&h.name("base"), Goal::Absent { volumes: false, grace: None }).await;
+    let absent = || Goal::Absent { volumes: false, grace: None };
     let goals = [(h.name("base"), absent()), (h.name("joiner"), absent())].into_iter().collect();
     let both = h.reconciler().reconcile(&goals).await.unwrap();
 
     assert_eq!(alone.failures().next().unwrap().1.error.kind(), ErrorKind::Conflict);
     assert!(both.is_success(), "{both}");
     assert_eq!(h.containers().await, Vec::<String>::new());
+}
+
+async fn who_only_has_volumes_of_a_container_keeps_them_and_is_in_nobodys_way(h: &Harness) {
+    let (base, joiner) = (h.name("base"), h.name("joiner"));
+    h.reach(&base, Goal::running(numbered(h, 1, json!({"mounts": ["/data"]})))).await;
+    h.remember_volume(&anonymous(&h.see(&base).await));
+    h.start(&joiner, &h.spec(json!({"volumes_from": [base.to_string()]}))).await;
+    let before = h.see(&joiner).await;
+
+    h.reach(&base, Goal::running(numbered(h, 2, json!({"mounts": ["/data"]})))).await;
+    assert_eq!(h.see(&base).await.volumes, before.volumes);
+    h.reach(&base, Goal::Absent { volumes: true, grace: None }).await;
+
+    let after = h.see(&joiner).await;
+    assert_eq!((after.id, after.started, &after.volumes), (before.id, before.started, &before.volumes));
+    assert!(h.runtime().volume(&before.volumes[&"/data".parse().unwrap()]).await.unwrap().is_some());
+    h.runtime().restart_container(&h.see(&joiner).await.id, None).await.unwrap();
 }
 
 async fn a_container_that_removes_itself_is_replaced_with_a_warning(h: &Harness) {
@@ -692,14 +710,18 @@ fn mark(replaces: &ContainerId, until: Timestamp, spec: &ContainerSpec) -> Conta
 
 /// Reaches the goal of the container `web`; one container is left, and it is `survivor`.
 async fn recovers(h: &Harness, number: u32, survivor: &ContainerId) {
+    recovers_to(h, || running(h, number), survivor).await;
+}
+
+async fn recovers_to(h: &Harness, goal: impl Fn() -> Goal, survivor: &ContainerId) {
     let name = h.name("web");
 
-    h.reach(&name, running(h, number)).await;
+    h.reach(&name, goal()).await;
 
     let state = h.see(&name).await;
     assert_eq!((&state.id, state.status), (survivor, Status::Running));
     assert_eq!(h.containers().await, ["web"]);
-    h.assert_reached(&name, running(h, number)).await;
+    h.assert_reached(&name, goal()).await;
 }
 
 async fn a_new_container_that_was_only_made_is_removed(h: &Harness) {
@@ -758,7 +780,8 @@ async fn a_new_container_in_place_that_is_not_well_is_taken_back(h: &Harness) {
     let [old, new] = leave(h, &name.previous(), &name, &exits).await;
     h.runtime().start_container(&new).await.unwrap();
 
-    recovers(h, 1, &old).await;
+    // A busy engine takes its time to notice the end.
+    recovers_to(h, || Goal::running(numbered(h, 1, json!({"deploy": {"settle": "3s"}}))), &old).await;
 }
 
 /// A replacement that another run may still be at work on.

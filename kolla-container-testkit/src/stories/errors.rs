@@ -148,9 +148,9 @@ async fn a_replacement_that_another_program_holds_is_a_conflict_that_says_since_
 async fn two_programs_that_replace_one_container_at_the_same_time_do_not_disturb_each_other(h: &Harness) {
     let name = h.name("web");
     h.reach(&name, running(h, 1)).await;
-    let slow = |number: u32| {
+    let replaced = |number: u32, settle: &str| {
         let environment = json!({"NUMBER": number.to_string()});
-        let spec = h.spec(json!({"environment": environment, "mounts": ["/data"], "deploy": {"settle": "8s"}}));
+        let spec = h.spec(json!({"environment": environment, "mounts": ["/data"], "deploy": {"settle": settle}}));
         Goals::one(name.clone(), Goal::running(spec))
     };
     let (one, other) = (h.reconciler(), h.reconciler());
@@ -158,10 +158,11 @@ async fn two_programs_that_replace_one_container_at_the_same_time_do_not_disturb
         while h.look(&name.previous()).await.is_none() || h.look(&name).await.is_none() {
             sleep(Duration::from_millis(20)).await;
         }
-        other.reconcile(&slow(3)).await.unwrap()
+        other.reconcile(&replaced(3, "8s")).await.unwrap()
     };
 
-    let goals = slow(2);
+    // The other one has to look, and be refused, meanwhile.
+    let goals = replaced(2, "20s");
     let (early, late) = future::join(one.reconcile(&goals), late).await;
     let early = early.unwrap();
 
@@ -171,7 +172,7 @@ async fn two_programs_that_replace_one_container_at_the_same_time_do_not_disturb
     assert!(failure.to_string().contains("it is being replaced by another run since"), "{failure}");
     assert_eq!(h.containers().await, ["web"]);
     h.assert_reached(&name, running(h, 2)).await;
-    let again = other.reconcile(&slow(3)).await.unwrap();
+    let again = other.reconcile(&replaced(3, "8s")).await.unwrap();
     assert!(again.is_success(), "{again}");
     h.assert_reached(&name, running(h, 3)).await;
 }
@@ -187,7 +188,7 @@ async fn containers_that_come_and_go_meanwhile_disturb_no_plan(h: &Harness) {
         }
     };
     let goals: Goals = (0..20)
-        .map(|number| (h.name(&format!("other-{number}")), Goal::Absent { volumes: false }))
+        .map(|number| (h.name(&format!("other-{number}")), Goal::Absent { volumes: false, grace: None }))
         .chain([(name.clone(), running(h, 1))])
         .collect();
     let look = async {

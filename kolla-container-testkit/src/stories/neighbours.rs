@@ -132,7 +132,7 @@ async fn one_that_others_have_joined_is_refused_with_their_names_when_they_are_n
 async fn one_that_others_have_joined_is_removed_after_them(h: &Harness) {
     let made = h.reconciler().reconcile(&joined(h, 1)).await.unwrap();
     assert!(made.is_success(), "{made}");
-    let absent = || Goal::Absent { volumes: true };
+    let absent = || Goal::Absent { volumes: true, grace: None };
 
     let goals = [(h.name("server"), absent()), (h.name("client"), absent())].into_iter().collect();
     let report = h.reconciler().reconcile(&goals).await.unwrap();

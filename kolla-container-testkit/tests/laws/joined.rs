@@ -262,7 +262,7 @@ fn a_base_that_is_to_go_stays_while_one_that_leaves_it_has_not_proved_itself() {
             let running = |image: &str| Goal::running(spec(json!({"image": format!("localhost/kit/{image}:1")})));
             let goal = |(name, goal): (&ContainerName, &Goal)| {
                 let goal = match name.as_str() {
-                    "z-base" => Goal::Absent { volumes: false },
+                    "z-base" => Goal::Absent { volumes: false, grace: None },
                     "b-joiner" => running(image),
                     "c-joiner" => running("plain"),
                     _ => goal.clone(),
@@ -332,7 +332,8 @@ fn containers_that_have_joined_each_other_are_made_and_replaced_and_removed_toge
             report.containers.iter().filter(|one| one.is_changed()).map(|one| one.name.to_string()).collect();
         assert_eq!(replaced.len(), 4, "{report}");
         assert_all_run(&world, "replaced").await;
-        let absent: Goals = wanted(2).iter().map(|(name, _)| (name.clone(), Goal::Absent { volumes: false })).collect();
+        let absent: Goals =
+            wanted(2).iter().map(|(name, _)| (name.clone(), Goal::Absent { volumes: false, grace: None })).collect();
         let removed = world.reconciler().reconcile(&absent).await.unwrap();
         assert!(removed.is_success(), "{removed}");
         assert_eq!(world.names().await, ["other"]);

@@ -19,8 +19,8 @@ fn states() -> Vec<(&'static str, Goal)> {
     let boxed = |number| Box::new(numbered(number, json!({})));
     let healthy = numbered(2, json!({"image": "localhost/kit/healthy:1"}));
     vec![
-        ("absent", Goal::Absent { volumes: false }),
-        ("absent with its volumes", Goal::Absent { volumes: true }),
+        ("absent", Goal::Absent { volumes: false, grace: None }),
+        ("absent with its volumes", Goal::Absent { volumes: true, grace: None }),
         ("stopped", Goal::Stopped { grace: None }),
         ("made as one", Goal::Created(boxed(1))),
         ("made as two", Goal::Created(boxed(2))),
@@ -111,7 +111,7 @@ fn every_state_is_reached_wherever_a_replacement_was_cut() {
                     let report = reconciler.reconcile(&goals(goal.clone())).await.unwrap();
 
                     let mut wrong = wrong(&world, &goal).await;
-                    let keeps = !matches!(goal, Goal::Absent { volumes: true });
+                    let keeps = !matches!(goal, Goal::Absent { volumes: true, grace: None });
                     for volume in volumes.values().filter(|volume| keeps || !volume.is_anonymous()) {
                         if !world.has_volume(volume).await {
                             wrong.push(format!("{volume} is gone"));

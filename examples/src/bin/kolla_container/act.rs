@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use examples::engine::{self, Engine as Wanted, Surroundings, is_there};
 use kolla_container_core::dialect::kolla::Engine;
@@ -54,7 +55,7 @@ async fn on_engine(call: &ContainerCall) -> Result<Answer, Failure> {
 /// Who runs the container. Without systemd, only one that it does not run can be dealt with.
 async fn supervisor(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> Result<Option<Arc<dyn Supervisor>>, Error> {
     let address = engine::address(None, runtime.engine().kind);
-    let config = Config {
+    let mut config = Config {
         folder: std::env::var_os(UNIT_FOLDER).map(PathBuf::from),
         environment: address.into_iter().collect(),
         dialect: Dialect::KollaAnsible,
@@ -62,6 +63,10 @@ async fn supervisor(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> Result<
         adopt: true,
         ..Config::default()
     };
+    // Less than a step of a plan may take, so that it ends with what systemd says of the unit.
+    if let Some(seconds) = call.parameters.client_timeout {
+        config.deadline = Duration::from_secs(seconds.into()) * 2 / 3;
+    }
     match Systemd::connect(Arc::clone(runtime), config).await {
         Ok(systemd) => Ok(Some(Arc::new(systemd))),
         Err(_) if !call.is_supervised() => Ok(None),

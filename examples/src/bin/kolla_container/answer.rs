@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kolla_container_core::apply::RunOutput;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,9 +46,9 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-impl Ended {
-    pub(crate) fn of(code: i64, stdout: &[u8], stderr: &[u8]) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+impl From<RunOutput> for Ended {
+    fn from(RunOutput { code, stdout, stderr }: RunOutput) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { rc: code, stdout: text(stdout), stderr: text(stderr) }
     }
 }

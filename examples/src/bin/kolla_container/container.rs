@@ -1,7 +1,9 @@
 //! The actions on containers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use kolla_container_core::apply::RunOutput;
 use kolla_container_core::dialect::kolla::State;
 use kolla_container_core::diff::Comparison;
 use kolla_container_core::images::{ImageManager, PullPolicy};
@@ -12,12 +14,15 @@ use kolla_container_core::{
     ContainerName, ContainerSpec, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor, VolumeName,
 };
 
-use crate::answer::{Answer, Ended};
+use crate::answer::Answer;
 use crate::call::ContainerCall;
 use crate::config::{self, Checked};
 use crate::differences::{Difference, Differences, sides};
 use crate::failure::{self, Failure};
-use crate::{bootstrap, image, interrupt, volume};
+use crate::{image, interrupt, volume};
+
+/// How long the output of a container that has ended may take.
+const OUTPUT_PATIENCE: Duration = Duration::from_mins(2);
 
 /// A container, and everybody who has to do with it.
 pub(crate) struct Container<'a> {
@@ -45,7 +50,7 @@ impl<'a> Container<'a> {
 
     /// The unit goes with it, and goes also where only that is left.
     pub(crate) async fn remove(&self) -> Result<Answer, Failure> {
-        self.reach(Goal::Absent { volumes: false }).await
+        self.reach(Goal::Absent { volumes: false, grace: self.call.grace() }).await
     }
 
     async fn there(&self) -> Result<Option<ContainerState>, Failure> {
@@ -113,7 +118,7 @@ impl<'a> Container<'a> {
 
     /// Runs it to its end. One that is at it already is waited for, one that is another one makes room.
     async fn run(&self, spec: ContainerSpec) -> Result<Answer, Failure> {
-        let remove = self.call.parameters.remove_on_exit.unwrap_or(true);
+        let remove = self.removes_on_exit();
         if let Some(there) = self.there().await?.filter(|there| there.status.is_up() || there.status.is_passing()) {
             let differs = self.plan(Goal::Created(Box::new(spec.clone()))).await?;
             let differs =
@@ -122,24 +127,39 @@ impl<'a> Container<'a> {
                 if self.call.check {
                     return if remove { self.remove().await } else { Ok(Answer::of(false)) };
                 }
-                let (ended, warnings) = bootstrap::attend(&there, self.runtime.as_ref()).await?;
+                let exit = self.runtime.wait_container(&there.id).await?;
+                let (output, warnings) =
+                    RunOutput::read(self.runtime.as_ref(), &there.id, exit.code, OUTPUT_PATIENCE).await;
                 let removed = if remove { self.remove().await.unwrap_or_else(Answer::from) } else { Answer::of(false) };
-                return Ok(finished(Answer { warnings, ..removed }, ended));
+                return Ok(finished(Answer { warnings, ..removed }, output));
             }
         }
-        let options = RunOptions { remove, over_running: true, ..RunOptions::default() };
-        self.reach(Goal::Run(Box::new(spec), options)).await
+        self.reach(self.run_to_its_end(spec)).await
+    }
+
+    fn run_to_its_end(&self, spec: ContainerSpec) -> Goal {
+        let options = RunOptions { remove: self.removes_on_exit(), over_running: true, ..RunOptions::default() };
+        Goal::Run(Box::new(spec), options)
+    }
+
+    fn removes_on_exit(&self) -> bool {
+        self.call.parameters.remove_on_exit.unwrap_or(true)
     }
 
     pub(crate) async fn recreate_or_restart(&self) -> Result<Answer, Failure> {
         let spec = self.call.spec()?;
         let stale = spec.deploy.config_check.as_ref().map(|check| check.stale);
         let is_there = self.there().await?.is_some();
+        let is_waited_for = self.call.parameters.detach == Some(false);
         // Nobody can say that it has the image that is asked for.
         if is_there && (stale == Some(Stale::Recreate) || self.image_is_missing(&spec).await?) {
-            return self.reach(Goal::Replace(Box::new(spec))).await;
+            let goal = if is_waited_for { self.run_to_its_end(spec) } else { Goal::Replace(Box::new(spec)) };
+            return self.reach(goal).await;
         }
         let plan = self.plan(self.goal(spec.clone())).await?;
+        if is_waited_for && plan.containers.iter().any(is_change) {
+            return self.reach(self.run_to_its_end(spec)).await;
+        }
         let is_started_anew = plan.containers.first().is_some_and(|plan| {
             matches!(plan.effect, Effect::Created | Effect::Started | Effect::Restarted | Effect::Replaced)
         });
@@ -248,7 +268,7 @@ impl<'a> Container<'a> {
             return Ok(answer.but_failed(failure::of_step(self.call, &failed)).after(stays));
         }
         let Some(output) = container.output else { return Ok(answer) };
-        Ok(finished(answer, Ended::of(output.code, &output.stdout, &output.stderr)))
+        Ok(finished(answer, output))
     }
 
     /// Volumes that a plan would make get the module's mark.
@@ -291,9 +311,9 @@ fn compared(found: Vec<Difference>, diff: Option<serde_json::Value>) -> Answer {
 }
 
 /// The answer of a run that has ended.
-fn finished(answer: Answer, ended: Ended) -> Answer {
-    let code = ended.rc;
-    let answer = Answer { ended: Some(ended), ..answer };
+fn finished(answer: Answer, output: RunOutput) -> Answer {
+    let code = output.code;
+    let answer = Answer { ended: Some(output.into()), ..answer };
     if code == 0 || answer.failed {
         return answer;
     }

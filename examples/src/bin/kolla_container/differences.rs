@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::call::ContainerCall;
 
 /// What is compared, in the order in which it is listed.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "cap_add",
     "security_opt",
     "image",
@@ -30,16 +30,19 @@ const ORDER: [&str; 18] = [
     "healthcheck",
     "config",
     "systemd_unit",
+    // What the Python module does not compare.
+    "restart_policy",
 ];
 
 /// What our fields are called there: those that are compared whole.
-const WHOLE: [(&str, &str); 6] = [
+const WHOLE: [(&str, &str); 7] = [
     ("image", "image"),
     ("namespaces.ipc", "ipc_mode"),
     ("namespaces.pid", "pid_mode"),
     ("namespaces.cgroup", "cgroupns_mode"),
     ("security.privileged", "privileged"),
     ("command", "command"),
+    ("restart", "restart_policy"),
 ];
 
 /// Those that are compared key by key.

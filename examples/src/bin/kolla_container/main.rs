@@ -9,7 +9,6 @@
 mod act;
 mod answer;
 mod arguments;
-mod bootstrap;
 mod call;
 mod config;
 mod container;

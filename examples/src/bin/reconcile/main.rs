@@ -221,7 +221,7 @@ fn goals(job: &Job, containers: &Containers) -> Goals {
             State::Running => Goal::running(spec.clone()),
             State::Healthy => Goal::healthy(spec.clone()),
         },
-        Job::Remove { volumes, .. } => Goal::Absent { volumes: *volumes },
+        Job::Remove { volumes, .. } => Goal::Absent { volumes: *volumes, grace: None },
     };
     containers.specs.iter().map(|(name, spec)| (name.clone(), goal(spec))).collect()
 }

@@ -14,7 +14,8 @@ pub(super) struct Read {
     pub(super) origins: BTreeMap<CleanPath, FieldPath>,
 }
 
-/// Reads both lists; null and empty entries are none.
+/// Reads both lists; null and empty entries are none. Of one that stands several times the last one counts, as of
+/// kolla-ansible's own lists and those that operators add to them.
 pub(super) fn read(
     volumes: &[Option<String>],
     tmpfs: &[Option<String>],
@@ -26,7 +27,11 @@ pub(super) fn read(
     let tmpfs = entries("tmpfs", tmpfs).map(|(path, text)| (path, file_system_in_memory(text)));
     for (path, entry) in volumes.chain(tmpfs) {
         let inserted = entry.and_then(|MountEntry { target, mount }| {
-            read.mounts.insert(target.clone(), mount)?;
+            if read.mounts.0.get(&target).is_some_and(|first| first.is_of_source(&mount)) {
+                read.mounts.0.insert(target.clone(), mount);
+            } else {
+                read.mounts.insert(target.clone(), mount)?;
+            }
             read.origins.insert(target, path.clone());
             Ok(())
         });
@@ -39,7 +44,7 @@ pub(super) fn read(
 
 fn entries<'a>(list: &str, texts: &'a [Option<String>]) -> impl Iterator<Item = (FieldPath, &'a str)> {
     texts.iter().enumerate().filter_map(move |(index, text)| {
-        let text = text.as_deref().filter(|text| !text.is_empty())?;
+        let text = text.as_deref().filter(|text| !text.trim().is_empty())?;
         Some((FieldPath::from(list).key(index), text))
     })
 }

@@ -285,7 +285,7 @@ fn a_null_label_is_the_empty_text() {
 #[test]
 fn every_form_of_a_volume_is_read() {
     let read = spec(json!({"volumes": [
-        "data:/data/", "logs:/logs:ro", "/a/:/b/", "/c:/d:rw", "/e:/f:shared", "/anonymous", "", null,
+        "data:/data/", "logs:/logs:ro", "/a/:/b/", "/c:/d:rw", "/e:/f:shared", "/anonymous", "", " ", null,
     ]}));
 
     assert_eq!(read.mounts.as_ref().unwrap().0.len(), 6);
@@ -324,6 +324,19 @@ fn one_source_at_two_targets_is_two_mounts() {
     let read = spec(json!({"volumes": ["data:/a", "data:/b:ro", "/x:/c", "/x:/d"]}));
 
     assert_eq!(read.mounts.unwrap().0.len(), 4);
+}
+
+/// kolla-ansible makes one list of its own and of what operators add to it.
+#[test]
+fn of_one_mount_that_stands_several_times_the_last_one_counts() {
+    let read = spec(json!({
+        "volumes": ["/dev:/dev", "data:/a", "/anonymous", "/dev/:/dev/:ro", "data:/a", "/anonymous"],
+        "tmpfs": ["/run", "/run:size=64m"],
+    }));
+
+    assert_eq!(read.mounts.as_ref().unwrap().0.len(), 4);
+    assert!(matches!(mount(&read, "/dev"), Mount::Bind(bind) if bind.read_only));
+    assert!(matches!(mount(&read, "/run"), Mount::Tmpfs(tmpfs) if tmpfs.size.is_some()));
 }
 
 #[test]
@@ -512,7 +525,7 @@ fn a_dimension_that_is_wrong_is_said_under_its_own_name() {
 
 #[test]
 fn a_health_check_is_a_list_or_a_text() {
-    let check = |test: Value| json!({"healthcheck": {"test": test, "interval": "30", "timeout": 10, "start_period": 0, "retries": "3"}});
+    let check = |test: Value| json!({"healthcheck": {"test": test, "interval": " 30 ", "timeout": 10.0, "start_period": 0, "retries": "3"}});
 
     let text = spec(check(json!("curl -f localhost"))).healthcheck;
     let shell = spec(check(json!(["CMD-SHELL", "curl -f localhost"]))).healthcheck;

@@ -231,11 +231,13 @@ pub(super) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TextM
     python_texts(deserializer)
 }
 
-/// A whole number out of a tree; digits in a text count as a number.
+/// A whole number out of a tree; digits in a text count as a number, and so does `30.0`.
 pub(super) fn whole_number(value: &Value) -> Option<u64> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     match value {
+        Value::Number(number) if number.is_f64() => number.to_string().strip_suffix(".0").and_then(digits),
         Value::Number(number) => number.as_u64(),
-        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Value::String(text) => digits(text.trim()),
         _ => None,
     }
 }
