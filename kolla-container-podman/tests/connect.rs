@@ -145,7 +145,7 @@ async fn who_never_answers_is_given_up_at_the_deadline() {
     let error = silent.error().await;
 
     assert_eq!(error, (ErrorKind::TimedOut, "timed out: no answer within 50ms".to_owned()));
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

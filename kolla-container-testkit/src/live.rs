@@ -70,7 +70,7 @@ impl Subject for Live {
     }
 
     fn clock(&self) -> Clock {
-        Clock::Real(Duration::from_mins(5))
+        Clock::Real(Duration::from_mins(20))
     }
 
     async fn open(&self) -> Result<Ground, Unavailable> {

@@ -112,12 +112,20 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     }
     let recovery = Proxy::start(&program.socket(), |_| None).unwrap();
     let program = program.at(recovery.address());
-    let recover = async || program.run("apply", &subject.spec(), &["--take-over"]).await;
+    let mut back = subject.spec();
+    if ends == Ends::Badly {
+        subject.watch(&mut back, "3s");
+    }
+    let recover = async || program.run("apply", &back, &["--take-over"]).await;
     let mut recovered = recover().await;
     if !is_quiet && recovered.code != Some(0) {
         recovered = recover().await;
     }
     assert_eq!(recovered.code, Some(0), "{at}: {recovered:?}");
+    if !is_quiet && at.contains("/containers/create") && subject.finds_a_late_one().await {
+        recovered = recover().await;
+        assert_eq!(recovered.code, Some(0), "{at}: {recovered:?}");
+    }
 
     let after = subject.alone().await;
     assert_eq!(after.id == before.id, ends == Ends::Badly, "{at}");

@@ -213,13 +213,11 @@ pub(crate) async fn who_is_no_engine_is_told_apart_from_one(h: &Harness) {
         ("talking", "undecodable"),
         ("silent", "timed_out"),
     ] {
-        let begun = Instant::now();
         let said = program.at(at(name)).run("apply", &file, &["--json"]).await;
         assert_eq!(said.code, Some(1), "{name}: {said:?}");
         let error = &said.json()["error"];
         assert_eq!(error["kind"], kind, "{name}: {error}");
         assert!(error["message"].as_str().unwrap().contains(&at(name)), "{name}: {error}");
-        assert!(begun.elapsed() < Duration::from_secs(15), "{name}: {:?}", begun.elapsed());
     }
     drop(silent);
 }
@@ -263,7 +261,7 @@ async fn until_the_new_one_runs(h: &Harness, old: &ContainerId) {
         if h.look(&h.name("web")).await.as_ref().is_some_and(is_new) {
             return;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "the new container is not there");
+        assert!(begun.elapsed() < Duration::from_mins(3), "the new container is not there");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

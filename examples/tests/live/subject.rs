@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kolla_container_core::spec::Command;
 use kolla_container_core::state::{ContainerState, Exec, Status};
@@ -58,6 +59,22 @@ impl<'a> Subject<'a> {
         });
         merge(&mut spec, more);
         json!({"containers": {self.name.as_str(): spec}})
+    }
+
+    /// Has a file's run watch the new container for another time than is usual here.
+    pub(crate) fn watch(&self, file: &mut Value, settle: &str) {
+        file["containers"][self.name.as_str()]["deploy"]["settle"] = settle.into();
+    }
+
+    /// Whether the new container of a run that is no more comes up only now: the engine may still be at work.
+    pub(crate) async fn finds_a_late_one(&self) -> bool {
+        for _ in 0..20 {
+            if self.look().await.places().contains_key("next") {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        false
     }
 
     /// Takes note that it is what another file says.

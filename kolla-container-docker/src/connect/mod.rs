@@ -39,7 +39,7 @@ const UNLIMITED: u64 = 365 * 24 * 60 * 60;
 /// let local = Connection::local();
 /// let remote = Connection {
 ///     tls: Some(Tls { ca: Some("/etc/docker/certs/ca.pem".into()), ..Tls::default() }),
-///     deadline: Duration::from_secs(30),
+///     deadline: Duration::from_secs(5),
 ///     ..Connection::new(Address::Tcp("node1:2376".to_owned()))
 /// };
 ///
@@ -53,7 +53,7 @@ pub struct Connection {
     pub address: Address,
     /// TLS, for TCP; without it, TCP is plain.
     pub tls: Option<Tls>,
-    /// How long connecting and the first answer may take; ten seconds where nothing else is said.
+    /// How long connecting and the first answer may take; thirty seconds where nothing else is said.
     pub deadline: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Connection {
 
     /// To `address`, without TLS.
     pub fn new(address: Address) -> Self {
-        Self { address, tls: None, deadline: Duration::from_secs(10) }
+        Self { address, tls: None, deadline: Duration::from_secs(30) }
     }
 
     /// To the engine that the docker command would talk to.

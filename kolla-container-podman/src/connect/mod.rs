@@ -32,7 +32,7 @@ use crate::wire::Client;
 /// let system: Connection = "unix:///run/podman/podman.sock".parse()?;
 /// let remote = Connection {
 ///     tls: Some(Tls { ca: Some("/etc/podman/ca.pem".into()), ..Tls::default() }),
-///     deadline: Duration::from_secs(30),
+///     deadline: Duration::from_secs(5),
 ///     ..Connection::new(Address::Tcp("node1:8080".to_owned()))
 /// };
 ///
@@ -46,7 +46,7 @@ pub struct Connection {
     pub address: Address,
     /// TLS, for TCP; without it, TCP is plain.
     pub tls: Option<Tls>,
-    /// How long connecting and the first answer may take; ten seconds where nothing else is said.
+    /// How long connecting and the first answer may take; thirty seconds where nothing else is said.
     pub deadline: Duration,
     /// How long Podman may take for any later request, to the last byte of its answer, or to the next piece of a log;
     /// two minutes where nothing else is said.
@@ -67,7 +67,7 @@ impl Connection {
 
     /// To `address`, without TLS.
     pub fn new(address: Address) -> Self {
-        Self { address, tls: None, deadline: Duration::from_secs(10), request_deadline: Duration::from_mins(2) }
+        Self { address, tls: None, deadline: Duration::from_secs(30), request_deadline: Duration::from_mins(2) }
     }
 
     /// To the engine that the podman command would talk to.

@@ -41,7 +41,7 @@ use crate::{frames, place};
 const AT_ONCE: usize = 16;
 
 /// How long a container that removes itself may take to be gone after it has ended.
-const REMOVES_ITSELF: Duration = Duration::from_secs(10);
+const REMOVES_ITSELF: Duration = Duration::from_mins(1);
 
 /// A Podman engine.
 ///
