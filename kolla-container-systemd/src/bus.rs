@@ -28,6 +28,12 @@ pub(crate) trait Manager {
     fn restart_unit(&self, unit: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn reset_failed_unit(&self, unit: &str) -> zbus::Result<()>;
 
+    /// When the files of units were read, in microseconds since 1970: at the start, and at the last reload, if any.
+    #[zbus(property)]
+    fn units_load_finish_timestamp(&self) -> zbus::Result<u64>;
+    #[zbus(property)]
+    fn units_load_timestamp(&self) -> zbus::Result<u64>;
+
     /// Only `subscribe` makes systemd send it.
     #[zbus(signal)]
     fn job_removed(&self, id: u32, job: ObjectPath<'_>, unit: &str, result: &str) -> zbus::Result<()>;

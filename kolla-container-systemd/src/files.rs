@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::config::Dialect;
 use crate::unit;
@@ -45,6 +46,15 @@ impl Files {
             text.push_str(&read(&drop_in)?);
         }
         Ok(Some(There::Unit { text, ours }))
+    }
+
+    /// When one of the files of a unit was changed last; `None` where there is none.
+    pub(crate) fn changed(&self, unit: &str) -> io::Result<Option<SystemTime>> {
+        let mut last = None;
+        for path in [self.folder.join(unit)].into_iter().chain(self.drop_ins(unit)?) {
+            last = last.max(found(fs::metadata(path))?.map(|there| there.modified()).transpose()?);
+        }
+        Ok(last)
     }
 
     /// Writes a unit with its drop-ins, and takes away those that were ours and are not in `text`.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use kolla_container_core::state::EngineKind;
@@ -15,10 +15,8 @@ use crate::files::{Files, There};
 use crate::job::Job;
 use crate::unit;
 
-/// How long a unit that waits for a reload is looked at again: from systemd 255, all do as soon as somebody has enabled
-/// one, until he has reloaded, too.
-const LOOKS: u32 = 10;
-const PAUSE: Duration = Duration::from_millis(100);
+/// A unit without a file that could change.
+const WITHOUT_FILE: &str = "init.scope";
 
 /// systemd, with a unit for each container of an engine.
 ///
@@ -27,7 +25,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///   command was started, which says nothing of the container. One that ends at once is an
 ///   [`EngineFailed`](ErrorKind::EngineFailed) with a [`UnitFailure`](crate::UnitFailure) as its source.
 /// - A start that is asked for is tried also where the unit has reached its start limit.
-/// - Requests to the bus: one for a unit that is not there, four for each that is; two and a file for one that is written.
+/// - Requests to the bus: one for a unit that is not there, four for each that is, and four more where it is to be reloaded;
+///   two and a file for one that is written.
 /// - What a rootless engine runs, the service manager of its user starts: [`Scope::User`](crate::Scope::User).
 ///
 /// ```no_run
@@ -135,15 +134,29 @@ impl Systemd {
         };
         let path = self.manager.load_unit(unit).await?;
         let there = bus::unit(self.manager.inner().connection(), path).await?;
-        let mut is_stale = there.need_daemon_reload().await?;
-        for _ in 1..LOOKS {
-            if !is_stale {
-                break;
-            }
-            tokio::time::sleep(PAUSE).await;
-            is_stale = there.need_daemon_reload().await?;
-        }
+        let is_stale = there.need_daemon_reload().await?;
         Ok(Look { enabled, loaded: !is_stale, active: active_state(&there.active_state().await?) })
+    }
+
+    /// When systemd has read all units last, where it says of each of them that it is to be reloaded: from version 255 it does so
+    /// as soon as somebody has enabled one, until somebody reloads, and kolla-ansible's module enables last.
+    async fn reads_all_anew(&self) -> zbus::Result<Option<SystemTime>> {
+        let path = self.manager.load_unit(WITHOUT_FILE).await?;
+        if !bus::unit(self.manager.inner().connection(), path).await?.need_daemon_reload().await? {
+            return Ok(None);
+        }
+        let started = self.manager.units_load_finish_timestamp().await?;
+        let reloaded = self.manager.units_load_timestamp().await?;
+        Ok(Some(SystemTime::UNIX_EPOCH + Duration::from_micros(started.max(reloaded))))
+    }
+
+    /// Whether systemd knows a unit as its files have it, though it says that it is to be reloaded.
+    async fn is_known_as_it_is(&self, operation: &'static str, unit: &str) -> Result<bool> {
+        let read = self.reads_all_anew().await.map_err(|error| failed(operation, unit, error))?;
+        let Some(read) = read else { return Ok(false) };
+        let name = unit.to_owned();
+        let changed = self.on_disk(operation, unit, move |files| files.changed(&name)).await?;
+        Ok(changed.is_none_or(|changed| changed <= read))
     }
 
     async fn make_target(&self) -> Result<()> {
@@ -201,6 +214,7 @@ impl Supervisor for Systemd {
         };
         let Look { enabled, loaded, active } =
             self.look(&unit).await.map_err(|error| failed(OPERATION, &unit, error))?;
+        let loaded = loaded || self.is_known_as_it_is(OPERATION, &unit).await?;
         Ok(Some(UnitState { text, ours, enabled, masked, loaded, active }))
     }
 

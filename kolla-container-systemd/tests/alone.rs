@@ -52,6 +52,14 @@ async fn a_unit_that_was_not_reloaded_is_named_and_put_right(h: &Harness) {
     let report = reconciler(h).reconcile(&goals).await.unwrap();
     assert!(report.is_success(), "{report}");
     let before = h.see(&name).await;
+    // As kolla-ansible's module leaves it: from version 255, systemd takes all units for changed then.
+    let other = machine::folder().join("units").join(format!("{}.service", h.name("other")));
+    fs::write(&other, "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n").unwrap();
+    call("Reload", &[]);
+    call("EnableUnitFiles", &["asbb", "1", other.file_name().unwrap().to_str().unwrap(), "false", "true"]);
+    let plan = reconciler(h).plan(&goals).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+
     let unit = machine::config(&machine::folder(), h.runtime().engine().kind).unit_name(&name);
     let file = fs::File::options().append(true).open(machine::folder().join("units").join(unit)).unwrap();
     // Later than what systemd has read, however coarse the file system's clock is.
@@ -65,6 +73,9 @@ async fn a_unit_that_was_not_reloaded_is_named_and_put_right(h: &Harness) {
     let plan = reconciler(h).plan(&goals).await.unwrap();
     assert!(plan.is_empty(), "{plan}");
     assert_eq!(h.see(&name).await.started, before.started);
+    call("DisableUnitFiles", &["asb", "1", other.file_name().unwrap().to_str().unwrap(), "false"]);
+    fs::remove_file(other).unwrap();
+    call("Reload", &[]);
 }
 
 /// To reload systemd, as the installation of any unit does, makes it forget the starts so far.

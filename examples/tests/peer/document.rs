@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 /// What is another one at each container and at each moment, wherever it stands.
-const ITS_OWN: [&str; 30] = [
+const ITS_OWN: [&str; 31] = [
     "io.kubernetes.cri-o.Created",
     "Id",
     "Created",
@@ -36,6 +36,7 @@ const ITS_OWN: [&str; 30] = [
     "RestoredAt",
     "CreatedAt",
     "Mountpoint",
+    "lockNumber",
 ];
 
 /// Where the order says something.
