@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use kolla_container_core::state::EngineKind;
 use kolla_container_core::{Active, ContainerName, Error, ErrorKind, Result, Runtime, Service, Supervisor, UnitState};
 
-use crate::bus::{self, ManagerProxy, Meaning, failed, meaning};
+use crate::bus::{self, ManagerProxy, Meaning, UnitProxy, failed, meaning};
 use crate::config::{Config, Scope};
 use crate::files::{Files, There};
 use crate::job::Job;
@@ -132,17 +132,20 @@ impl Systemd {
             Err(error) if matches!(meaning(&error), Meaning::NoSuchUnit | Meaning::Other) => false,
             Err(error) => return Err(error),
         };
-        let path = self.manager.load_unit(unit).await?;
-        let there = bus::unit(self.manager.inner().connection(), path).await?;
+        let there = self.known(unit).await?;
         let is_stale = there.need_daemon_reload().await?;
         Ok(Look { enabled, loaded: !is_stale, active: active_state(&there.active_state().await?) })
+    }
+
+    async fn known(&self, unit: &str) -> zbus::Result<UnitProxy<'static>> {
+        let path = self.manager.load_unit(unit).await?;
+        bus::unit(self.manager.inner().connection(), path).await
     }
 
     /// When systemd has read all units last, where it says of each of them that it is to be reloaded: from version 255 it does so
     /// as soon as somebody has enabled one, until somebody reloads, and kolla-ansible's module enables last.
     async fn reads_all_anew(&self) -> zbus::Result<Option<SystemTime>> {
-        let path = self.manager.load_unit(WITHOUT_FILE).await?;
-        if !bus::unit(self.manager.inner().connection(), path).await?.need_daemon_reload().await? {
+        if !self.known(WITHOUT_FILE).await?.need_daemon_reload().await? {
             return Ok(None);
         }
         let started = self.manager.units_load_finish_timestamp().await?;
@@ -152,8 +155,12 @@ impl Systemd {
 
     /// Whether systemd knows a unit as its files have it, though it says that it is to be reloaded.
     async fn is_known_as_it_is(&self, operation: &'static str, unit: &str) -> Result<bool> {
-        let read = self.reads_all_anew().await.map_err(|error| failed(operation, unit, error))?;
-        let Some(read) = read else { return Ok(false) };
+        let wrong = |error| failed(operation, unit, error);
+        let Some(read) = self.reads_all_anew().await.map_err(wrong)? else {
+            // Somebody may have reloaded meanwhile.
+            let there = self.known(unit).await.map_err(wrong)?;
+            return there.need_daemon_reload().await.map(|is_stale| !is_stale).map_err(wrong);
+        };
         let name = unit.to_owned();
         let changed = self.on_disk(operation, unit, move |files| files.changed(&name)).await?;
         Ok(changed.is_none_or(|changed| changed <= read))

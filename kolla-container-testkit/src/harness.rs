@@ -229,6 +229,7 @@ impl Harness {
                 Err(error) if error.report().contains(part) => return error,
                 started => assert!(begun.elapsed() < PATIENCE, "it does not fail with {part:?}: {started:?}"),
             }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -28,7 +28,7 @@ impl Run<'_> {
         match action {
             Action::PullImage { image, platform } => self.pull(image, platform.as_ref()).await,
             Action::CreateVolume { volume } => self.create_volume(volume).await,
-            Action::RemoveVolume { volume } => remove_volume_unless_used(self, volume).await,
+            Action::RemoveVolume { volume } => self.remove_volume(volume).await,
             Action::Create { name, spec, replaces, inherits } => {
                 self.create(name, spec, replaces.as_ref(), inherits).await
             }
@@ -174,6 +174,17 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// One that somebody else has mounted stays.
+    async fn remove_volume(&mut self, volume: &VolumeName) -> Result<()> {
+        match self.means.runtime.remove_volume(volume).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.report.warnings.push(format!("the volume stays, as it is in use: {volume}"));
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Another run may have put it back into its place meanwhile; then it is not ours to remove.
     async fn remove(&self, id: &ContainerId, only_named: Option<&ContainerName>) -> Result<()> {
         let runtime = self.means.runtime;
@@ -254,11 +265,4 @@ impl ImageListener for TellPull<'_> {
 fn declared_secrets(spec: &ContainerSpec) -> BTreeSet<String> {
     let variables = spec.environment.iter().flat_map(|environment| &environment.0);
     variables.filter(|(_, variable)| matches!(variable, Variable::Secret(_))).map(|(name, _)| name.clone()).collect()
-}
-
-async fn remove_volume_unless_used(run: &Run<'_>, volume: &VolumeName) -> Result<()> {
-    match run.means.runtime.remove_volume(volume).await {
-        Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
-        outcome => outcome,
-    }
 }

@@ -9,7 +9,9 @@ use crate::state::ContainerState;
 /// whose they are tells what they are.
 pub(super) fn own<'a>(wanted: &ContainerSpec, container: &'a ContainerState) -> Cow<'a, ContainerState> {
     let stated = wanted.mounts.iter().flat_map(|mounts| mounts.0.keys());
-    let own: Vec<_> = stated.filter_map(|target| container.borrowed.0.get_key_value(target)).collect();
+    let lent = stated.filter_map(|target| container.borrowed.0.get_key_value(target));
+    // Nobody else's anonymous volume can be its own.
+    let own: Vec<_> = lent.filter(|(_, mount)| !mount.is_anonymous()).collect();
     if own.is_empty() {
         return Cow::Borrowed(container);
     }

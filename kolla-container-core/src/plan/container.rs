@@ -323,8 +323,8 @@ impl Subject<'_> {
         steps.once(self.verify(&target));
     }
 
-    /// How long a container may take to stop that was made with another spec, or by somebody who stated no time: none is
-    /// killed before both the times have passed that were stated.
+    /// How long a container may take that the engine stops, and that was made with another spec, or by somebody who stated no
+    /// time: none is killed before both the times have passed that were stated.
     pub(super) fn grace(&self, old: &ContainerState) -> Option<TimeSpan> {
         let wanted = self.goal.spec().and_then(|spec| spec.stop_timeout);
         [wanted, old.config.stop_timeout].into_iter().flatten().max()

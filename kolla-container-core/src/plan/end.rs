@@ -68,8 +68,14 @@ impl Subject<'_> {
         if let Some(old) = there {
             steps.once(Action::Remove { target: Target::Existing(old.id.clone()), only_named: None });
             self.plan.ends = Some(old.id.clone());
+            // Of one that is gone it cannot be told any more whether it has lent them.
+            let may_be_lent = old.config.volumes_from.as_ref().is_some_and(|lenders| !lenders.is_empty());
             for (path, volume) in old.anonymous_volumes() {
-                if volumes {
+                if volumes && may_be_lent {
+                    self.plan.notes.push(format!(
+                        "the anonymous volume of {path} stays, which may be another container's: {volume}"
+                    ));
+                } else if volumes {
                     steps.once(Action::RemoveVolume { volume: volume.clone() });
                 } else if removes_itself(old) {
                     self.plan.notes.push(format!(

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::together::has_joined;
 use super::{Action, Cause, ContainerPlan, Goal, Goals, Observation, Target, Undo};
 use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerId, ContainerName, ContainerRef};
@@ -102,7 +101,7 @@ impl<'a> Joiners<'a> {
                 joined.chain(plan.lost().flat_map(|id| self.others(id)).cloned()).collect();
             let foreign = joined.iter().filter(|joiner| !goals.get(joiner).is_some_and(is_ours));
             let foreign = crate::text::join(foreign, ", ");
-            let stuck = refused.iter().filter(|joiner| has_joined(joiner, self.seen).contains(&plan.name));
+            let stuck = refused.iter().filter(|joiner| joined.contains(*joiner));
             let stuck = crate::text::join(stuck, ", ");
             let reason = match (foreign.is_empty(), stuck.is_empty()) {
                 (false, _) => {

@@ -58,7 +58,8 @@ pub struct Details {
     pub volumes: BTreeMap<VolumeName, bool>,
     /// Whether the networks that new containers join are there.
     pub networks: BTreeMap<NetworkName, bool>,
-    /// Of containers that get replaced or removed: who has joined them, goals or not. `None` until looked at.
+    /// Of containers that get replaced or removed: who has joined their namespaces, or is linked to them, and is no goal. `None`
+    /// until looked at.
     pub joined_by: Option<BTreeMap<ContainerId, BTreeSet<ContainerName>>>,
     /// The containers of which that could not be read.
     pub unread: Vec<Error>,
@@ -71,7 +72,7 @@ pub struct Needs {
     pub volumes: BTreeSet<VolumeName>,
     /// These networks.
     pub networks: BTreeSet<NetworkName>,
-    /// Who has joined the containers that get replaced or removed.
+    /// Who has joined the namespaces of the containers that get replaced or removed, or is linked to them.
     pub joined_by: bool,
 }
 

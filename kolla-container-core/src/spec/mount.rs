@@ -241,7 +241,17 @@ impl Mounts {
 impl Mount {
     /// Whether it mounts the same thing as another one, with whatever options.
     pub(crate) fn is_of_source(&self, other: &Self) -> bool {
-        self.source_text() == other.source_text()
+        match (self, other) {
+            (Self::Bind(bind), Self::Bind(other)) => bind.source == other.source,
+            (Self::Volume(volume), Self::Volume(other)) => volume.name == other.name,
+            (Self::Tmpfs(_), Self::Tmpfs(_)) | (Self::Devpts, Self::Devpts) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is a volume without a name of its own.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Volume(Volume { name: None, .. }))
     }
 
     fn source_text(&self) -> String {

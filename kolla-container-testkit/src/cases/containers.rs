@@ -279,7 +279,8 @@ async fn a_container_that_ignores_its_stop_signal_is_killed_after_the_grace_time
     let state = h.see_id(&id).await;
     assert_eq!(state.status, Status::Exited);
     assert_eq!(state.exit.map(|exit| exit.code), Some(137));
-    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+    let taken = begun.elapsed();
+    assert!(taken >= Duration::from_millis(900) && taken < Duration::from_mins(30), "{taken:?}");
 }
 
 async fn the_stop_timeout_of_a_container_is_its_grace_time_unless_stated(h: &Harness) {

@@ -4,7 +4,7 @@ use kolla_container_core::plan::{Effect, RunOptions};
 use kolla_container_core::spec::{RestartPolicy, Signal};
 use kolla_container_core::state::{ContainerUpdate, Health, Owner, Status};
 use kolla_container_core::{ContainerName, ContainerSpec, ErrorKind, Goal, Goals, Limit, TimeSpan, Violations};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cases;
 use crate::harness::{Harness, Kind};
@@ -73,6 +73,8 @@ cases! { "reconcile";
     an_export_states_a_host_name_that_is_its_own;
     an_export_of_a_missing_container_is_none;
     devices_of_a_privileged_container_are_no_difference_until_they_change;
+    what_another_container_lends_may_be_mounted_as_well ["volumes_from"];
+    a_volume_that_may_be_lent_stays ["volumes_from"];
     reconciling_nothing_asks_nothing;
 }
 
@@ -298,11 +300,13 @@ async fn a_stopped_goal_of_a_missing_container_is_reached(h: &Harness) {
 
 async fn a_stopped_goal_uses_its_grace_time(h: &Harness) {
     let name = h.name("stubborn");
-    // It is there within the limit of a case only if it does not take its own time.
     let spec = h.spec(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "1h"}));
     h.start(&name, &spec).await;
+    let begun = tokio::time::Instant::now();
 
     h.reach(&name, Goal::Stopped { grace: Some(TimeSpan::from_secs(1)) }).await;
+
+    assert!(begun.elapsed() < std::time::Duration::from_mins(30), "{:?}", begun.elapsed());
 
     assert_eq!(h.see(&name).await.exit.map(|exit| exit.code), Some(137));
 }
@@ -891,6 +895,47 @@ async fn devices_of_a_privileged_container_are_no_difference_until_they_change(h
 
 async fn an_export_of_a_missing_container_is_none(h: &Harness) {
     assert_eq!(h.reconciler().export(&h.name("web")).await.unwrap(), None);
+}
+
+/// Podman does not tell whose a mount is that both have.
+async fn what_another_container_lends_may_be_mounted_as_well(h: &Harness) {
+    let (base, named) = (h.name("base"), h.volume("named"));
+    let mounts = json!(["/etc/hosts:/both:ro", format!("{named}:/named"), "/data"]);
+    h.create(&base, &h.spec(json!({"mounts": mounts}))).await;
+    let goal =
+        |mounts: Value| Goal::Created(Box::new(h.spec(json!({"volumes_from": [base.to_string()], "mounts": mounts}))));
+    let both = || goal(json!(["/etc/hosts:/both:ro", format!("{named}:/named")]));
+    h.reach(&h.name("web"), both()).await;
+
+    h.assert_reached(&h.name("web"), both()).await;
+
+    // Another source, and an anonymous volume, which is another one than the lender's.
+    for others in [json!(["/etc/hostname:/both:ro"]), json!(["/data"])] {
+        let plan = h.plan(&h.name("web"), goal(others)).await;
+        let changed: Vec<_> = plan.containers[0].changes.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(changed, ["mounts"]);
+    }
+}
+
+/// When the lender is gone, nobody can tell any more whose it was.
+async fn a_volume_that_may_be_lent_stays(h: &Harness) {
+    let (base, backup) = (h.name("base"), h.name("backup"));
+    let image = h.images().furnished.to_string();
+    h.reach(&base, Goal::running(h.spec(json!({"image": image})))).await;
+    let volumes = h.see(&base).await.volumes;
+    for volume in volumes.values() {
+        h.remember_volume(volume);
+    }
+    let spec = h.spec(json!({"image": image, "volumes_from": [base.to_string()]}));
+    h.reach(&backup, Goal::running(spec)).await;
+
+    h.reach(&base, Goal::Absent { volumes: false, grace: None }).await;
+    h.reach(&backup, Goal::Absent { volumes: true, grace: None }).await;
+
+    assert!(!volumes.is_empty());
+    for volume in volumes.values() {
+        assert!(h.runtime().volume(volume).await.unwrap().is_some(), "{volume}");
+    }
 }
 
 async fn reconciling_nothing_asks_nothing(h: &Harness) {

@@ -2,8 +2,8 @@
 
 use kolla_container_core::spec::{CleanPath, Mount, TextMap};
 use kolla_container_core::state::VolumeToCreate;
-use kolla_container_core::{ContainerId, ErrorKind, Goal, VolumeName};
-use serde_json::{Value, json};
+use kolla_container_core::{ContainerId, ErrorKind, VolumeName};
+use serde_json::json;
 
 use super::cases;
 use crate::harness::{Harness, Kind};
@@ -27,7 +27,6 @@ cases! { "volumes";
     a_stated_mount_takes_the_place_of_the_volume_of_the_image;
     an_anonymous_volume_that_is_mounted_by_its_name_stays_anonymous;
     volumes_of_another_container_are_mounted_too ["volumes_from"];
-    what_another_container_lends_may_be_mounted_as_well ["volumes_from"];
 }
 
 fn path(text: &str) -> CleanPath {
@@ -199,23 +198,6 @@ async fn an_anonymous_volume_that_is_mounted_by_its_name_stays_anonymous(h: &Har
     assert_eq!(volume_at(h, &id, "/data").await, name);
     let mounts = state.config.mounts.clone().unwrap();
     assert!(matches!(mounts.0.get(&path("/data")), Some(Mount::Volume(volume)) if volume.name.is_none()), "{mounts:?}");
-}
-
-/// Podman does not tell whose a mount is that both have.
-async fn what_another_container_lends_may_be_mounted_as_well(h: &Harness) {
-    let (base, named) = (h.name("base"), h.volume("named"));
-    let mounts = json!(["/etc/hosts:/both:ro", format!("{named}:/named"), "/data"]);
-    h.create(&base, &h.spec(json!({"mounts": mounts}))).await;
-    let goal =
-        |mounts: Value| Goal::Created(Box::new(h.spec(json!({"volumes_from": [base.to_string()], "mounts": mounts}))));
-    let both = || goal(json!(["/etc/hosts:/both:ro", format!("{named}:/named")]));
-    h.reach(&h.name("web"), both()).await;
-
-    h.assert_reached(&h.name("web"), both()).await;
-
-    let plan = h.plan(&h.name("web"), goal(json!(["/etc/hostname:/both:ro"]))).await;
-    let changed: Vec<_> = plan.containers[0].changes.iter().map(|change| change.field.as_str()).collect();
-    assert_eq!(changed, ["mounts"]);
 }
 
 async fn volumes_of_another_container_are_mounted_too(h: &Harness) {

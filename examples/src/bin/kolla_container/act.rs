@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use examples::engine::{self, Engine as Wanted, Surroundings, is_there};
 use kolla_container_core::dialect::kolla::Engine;
@@ -64,8 +63,8 @@ async fn supervisor(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> Result<
         ..Config::default()
     };
     // Less than a step of a plan may take, so that it ends with what systemd says of the unit.
-    if let Some(seconds) = call.parameters.client_timeout {
-        config.deadline = Duration::from_secs(seconds.into()) * 2 / 3;
+    if let Some(timeout) = call.client_timeout() {
+        config.deadline = timeout.as_duration() * 2 / 3;
     }
     match Systemd::connect(Arc::clone(runtime), config).await {
         Ok(systemd) => Ok(Some(Arc::new(systemd))),

@@ -241,13 +241,20 @@ impl ContainerCall {
         self.parameters.healthcheck.as_ref().and_then(|Unread(check)| check.get("test")).is_some_and(is_none)
     }
 
+    /// How long engine and service manager may take for one thing.
+    pub(crate) fn client_timeout(&self) -> Option<TimeSpan> {
+        seconds(self.parameters.client_timeout)
+    }
+
     /// How long the container may take to stop.
     pub(crate) fn grace(&self) -> Option<TimeSpan> {
-        self.parameters
-            .graceful_timeout
-            .filter(|seconds| *seconds > 0)
-            .map(|seconds| TimeSpan::from_secs(seconds.into()))
+        seconds(self.parameters.graceful_timeout)
     }
+}
+
+/// A time, where one is given; none is no time.
+fn seconds(given: Option<u32>) -> Option<TimeSpan> {
+    given.filter(|seconds| *seconds > 0).map(|seconds| TimeSpan::from_secs(seconds.into()))
 }
 
 /// The common options as the types that they have as arguments: Ansible looks at none of them.

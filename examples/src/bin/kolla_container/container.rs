@@ -158,7 +158,7 @@ impl<'a> Container<'a> {
         }
         let plan = self.plan(self.goal(spec.clone())).await?;
         if is_waited_for && plan.containers.iter().any(is_change) {
-            return self.reach(self.run_to_its_end(spec)).await;
+            return self.run(spec).await;
         }
         let is_started_anew = plan.containers.first().is_some_and(|plan| {
             matches!(plan.effect, Effect::Created | Effect::Started | Effect::Restarted | Effect::Replaced)
@@ -222,7 +222,11 @@ impl<'a> Container<'a> {
     }
 
     async fn plan(&self, goal: Goal) -> Result<Plan, Failure> {
-        let plan = self.reconciler.plan(&Goals::one(self.name.clone(), goal)).await?;
+        let mut plan = self.reconciler.plan(&Goals::one(self.name.clone(), goal)).await?;
+        // A goal without a spec says nothing of it.
+        for container in &mut plan.containers {
+            container.deadlines.request = container.deadlines.request.or_else(|| self.call.client_timeout());
+        }
         let refused = plan.refused().next().map(|(_, error)| error.clone());
         match refused {
             Some(error) => Err(error.into()),
