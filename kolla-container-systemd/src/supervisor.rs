@@ -18,6 +18,9 @@ use crate::unit;
 /// A unit without a file that could change.
 const WITHOUT_FILE: &str = "init.scope";
 
+/// How often it is asked whether all units are to be reloaded, or one alone.
+const LOOKS: u32 = 5;
+
 /// systemd, with a unit for each container of an engine.
 ///
 /// - A unit starts its container by the engine's own command, and never makes one, nor pulls an image.
@@ -25,7 +28,7 @@ const WITHOUT_FILE: &str = "init.scope";
 ///   command was started, which says nothing of the container. One that ends at once is an
 ///   [`EngineFailed`](ErrorKind::EngineFailed) with a [`UnitFailure`](crate::UnitFailure) as its source.
 /// - A start that is asked for is tried also where the unit has reached its start limit.
-/// - Requests to the bus: one for a unit that is not there, four for each that is, and four more where it is to be reloaded;
+/// - Requests to the bus: one for a unit that is not there, four for each that is, and some more where it is to be reloaded;
 ///   two and a file for one that is written.
 /// - What a rootless engine runs, the service manager of its user starts: [`Scope::User`](crate::Scope::User).
 ///
@@ -156,11 +159,19 @@ impl Systemd {
     /// Whether systemd knows a unit as its files have it, though it says that it is to be reloaded.
     async fn is_known_as_it_is(&self, operation: &'static str, unit: &str) -> Result<bool> {
         let wrong = |error| failed(operation, unit, error);
-        let Some(read) = self.reads_all_anew().await.map_err(wrong)? else {
-            // Somebody may have reloaded meanwhile.
+        // Somebody may reload, and enable the next one, between two questions.
+        let mut read = None;
+        for _ in 0..LOOKS {
+            read = self.reads_all_anew().await.map_err(wrong)?;
+            if read.is_some() {
+                break;
+            }
             let there = self.known(unit).await.map_err(wrong)?;
-            return there.need_daemon_reload().await.map(|is_stale| !is_stale).map_err(wrong);
-        };
+            if !there.need_daemon_reload().await.map_err(wrong)? {
+                return Ok(true);
+            }
+        }
+        let Some(read) = read else { return Ok(false) };
         let name = unit.to_owned();
         let changed = self.on_disk(operation, unit, move |files| files.changed(&name)).await?;
         Ok(changed.is_none_or(|changed| changed <= read))
