@@ -32,6 +32,18 @@ impl RunOutput {
     ///
     /// Beside it are warnings that say what of it is not here. It never fails: a logging driver that cannot be read must
     /// not lose the exit status.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kolla_container_core::{ContainerId, Result, Runtime, apply::RunOutput};
+    ///
+    /// async fn attend(engine: &dyn Runtime, container: &ContainerId) -> Result<RunOutput> {
+    ///     let exit = engine.wait_container(container).await?;
+    ///     let (output, warnings) = RunOutput::read(engine, container, exit.code, Duration::from_secs(60)).await;
+    ///     warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    ///     Ok(output)
+    /// }
+    /// ```
     pub async fn read(
         runtime: &dyn Runtime,
         container: &ContainerId,
@@ -55,14 +67,14 @@ impl RunOutput {
             Ok(Err(error)) => vec![format!("its output could not be read: {}", error.report())],
             Err(_) => vec!["the end of its output may be missing".to_owned()],
         };
-        let mut whole_end = |end: End, stream: &str| {
+        let mut kept = |end: End, stream: &str| {
             let (bytes, left_out) = end.finish();
             if left_out > 0 {
                 warnings.push(format!("the first {left_out} bytes of its {stream} are left out: 16 MiB are kept"));
             }
             bytes
         };
-        let (stdout, stderr) = (whole_end(stdout, "standard output"), whole_end(stderr, "standard error"));
+        let (stdout, stderr) = (kept(stdout, "standard output"), kept(stderr, "standard error"));
         (Self { code, stdout, stderr }, warnings)
     }
 }
