@@ -2,8 +2,11 @@
 //!
 //! Secrecy is a matter of showing only; it is never part of equality.
 
-/// The words that make a name secret, wherever `_`, `-` or `.` separates words.
-const WORDS: [&str; 13] = [
+/// What makes a name secret also where it is only the end of one of its words: `PGPASSWORD`.
+const ENDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "apikey"];
+
+/// The words that make a name secret, wherever `_`, `-`, `.` or a capital separates words.
+const WORDS: [&str; 14] = [
     "password",
     "passwd",
     "pwd",
@@ -17,29 +20,48 @@ const WORDS: [&str; 13] = [
     "auth",
     "private",
     "salt",
+    "sshpass",
 ];
 
 /// What stands in for a hidden value.
 pub(crate) const HIDDEN: &str = "(secret)";
 
-/// Whether a value of this name is secret: one of its words, between `_`, `-` and `.`, is
+/// Whether a value of this name is secret: one of its words, between `_`, `-`, `.` and capitals (`dbKey`), is
 /// password, passwd, pwd, pass, passphrase, token, secret, key, cookie, credential, auth, private or
-/// salt, in any case, also in the plural.
+/// salt, in any case, also in the plural; or it ends in password, passwd, passphrase, secret, token or apikey.
 ///
 /// ```
 /// use kolla_container_core::is_secret_name;
 ///
 /// assert!(is_secret_name("RABBITMQ_CLUSTER_COOKIE"));
 /// assert!(is_secret_name("db.password"));
+/// assert!(is_secret_name("PGPASSWORD"));
 /// assert!(!is_secret_name("KEYSTONE_URL"));
 /// ```
 pub fn is_secret_name(name: &str) -> bool {
-    name.split(['_', '-', '.', '/']).any(|word| {
-        WORDS.iter().any(|secret| {
-            let plural = word.len() == secret.len() + 1 && word.ends_with(['s', 'S']);
-            let singular = if plural { word.get(..secret.len()).unwrap_or(word) } else { word };
-            singular.eq_ignore_ascii_case(secret)
-        })
+    name.split(['_', '-', '.', '/']).any(|word| is_secret_in_a_word(word) || parts(word).any(is_secret_in_a_word))
+}
+
+fn is_secret_in_a_word(word: &str) -> bool {
+    let singular = word.strip_suffix(['s', 'S']).unwrap_or(word);
+    let is = |secret: &&str| [word, singular].iter().any(|word| word.eq_ignore_ascii_case(secret));
+    let ends = |secret: &&str| {
+        let start = singular.len().checked_sub(secret.len());
+        start.and_then(|start| singular.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(secret))
+    };
+    WORDS.iter().any(is) || ENDS.iter().any(ends)
+}
+
+/// What a word is written together from, each with a capital: `db` and `Password` of `dbPassword`.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let begins = |(before, after): (&u8, &u8)| before.is_ascii_lowercase() && after.is_ascii_uppercase();
+        let bytes = rest.as_bytes();
+        let end = bytes.iter().zip(bytes.iter().skip(1)).position(begins).map_or(rest.len(), |at| at + 1);
+        let (part, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!part.is_empty()).then_some(part)
     })
 }
 
@@ -201,13 +223,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_secret_by_its_whole_words() {
-        for secret in
-            ["PASSWORD", "db_passwd", "API-KEY", "a.token", "OS_AUTH", "SALT", "aws_credentials", "SSH_KEYS", "private"]
-        {
+    fn a_name_is_secret_by_its_words_and_some_of_their_ends() {
+        let words = [
+            "PASSWORD",
+            "db_passwd",
+            "API-KEY",
+            "a.token",
+            "OS_AUTH",
+            "SALT",
+            "aws_credentials",
+            "SSH_KEYS",
+            "private",
+        ];
+        let ends = ["PGPASSWORD", "dbpasswords", "APIKEY", "adminPassword", "sshKey", "SSHPASS", "clientSecretId"];
+        for secret in words.into_iter().chain(ends) {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for plain in ["KEYSTONE", "MONKEY", "AUTHOR", "TOKENIZER", "PASSAGE", "COOKIES2", ""] {
+        for plain in
+            ["KEYSTONE", "MONKEY", "COMPASS", "AUTHOR", "TOKENIZER", "PASSAGE", "COOKIES2", "OpenStack", "ä", ""]
+        {
             assert!(!is_secret_name(plain), "{plain}");
         }
     }

@@ -30,7 +30,40 @@ pub(crate) async fn last_lines(config: &Config, invocation: &[u8]) -> Vec<String
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let Ok(Ok(output)) = tokio::time::timeout(PATIENCE, command.output()).await else { return Vec::new() };
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = |line: &str| line.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>();
-    // What a program prints may be anything: what is assigned to a secret name, and passwords in URLs, are taken out.
-    text.lines().filter(|text| !text.is_empty()).map(|text| Shown::text(line(text)).to_string()).collect()
+    fit_to_show(&text)
+}
+
+/// What a program prints may be anything: what is assigned to a secret name, and passwords in URLs, are taken out. Words
+/// alone in their lines go on with the secret before them, as those of a key do.
+fn fit_to_show(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut is_hidden = false;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if is_hidden && !line.trim().contains(char::is_whitespace) {
+            continue;
+        }
+        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+        let shown = Shown::text(&line).to_string();
+        is_hidden = shown != line;
+        lines.push(shown.chars().take(LONGEST).collect());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_on_all_of_its_lines_and_before_a_line_is_cut() {
+        let url = format!("{}mysql://root:hunter2@db/nova", "x ".repeat(LONGEST / 2 - 10));
+        let text = format!("starting\n\nPRIVATE_KEY=-----BEGIN KEY-----\nMIIE\nMIIF\nit cannot be read\n{url}\n");
+
+        let shown = fit_to_show(&text);
+
+        let beginning: String = url.chars().take(LONGEST - 4).collect();
+        assert_eq!(shown[..3], ["starting", "PRIVATE_KEY=(secret)", "it cannot be read"]);
+        assert!(shown.len() == 4 && !shown[3].contains("hunter2") && !shown[3].contains("hunt"), "{shown:?}");
+        assert!(beginning.contains("hunt"), "the cut is not in the password: {beginning}");
+    }
 }

@@ -149,6 +149,18 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     Failure::Answered { status: status.as_u16(), message }
 }
 
+/// As many whole words as there is room for: half of a URL would show half of its password.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        None => text.to_owned(),
+        Some((end, _)) => text
+            .get(..end)
+            .and_then(|text| text.rsplit_once(char::is_whitespace))
+            .map_or("", |(words, _)| words)
+            .to_owned(),
+    }
+}
+
 /// The beginning of what an error of Podman says, or of any other text.
 pub(crate) fn message(body: &[u8]) -> String {
     #[derive(Default, Deserialize)]
@@ -162,5 +174,5 @@ pub(crate) fn message(body: &[u8]) -> String {
         Ok(Said { message, .. }) => message,
         Err(_) => String::from_utf8_lossy(body.get(..LONGEST_TEXT).unwrap_or(body)).into_owned(),
     };
-    text.trim().chars().take(LONGEST_TEXT).collect()
+    beginning(text.trim())
 }
