@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::config::Dialect;
 use crate::unit;
 
-/// What everybody may read, and its owner may write.
+/// What everybody may read, and its owner may write; what somebody has kept from others stays so.
 const MODE: u32 = 0o644;
 
 /// A folder of units.
@@ -85,9 +85,10 @@ impl Files {
         let path = self.folder.join(name);
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
+        let mode = found(fs::metadata(&path))?.map_or(MODE, |there| there.permissions().mode() & MODE);
         let mut file = tempfile::Builder::new().prefix(".kolla-container-").tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
-        file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
         sync(folder)

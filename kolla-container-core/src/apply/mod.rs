@@ -58,20 +58,20 @@ pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
     let mut under_way = FuturesUnordered::new();
     let mut busy = 0;
     let mut reports: BTreeMap<&ContainerName, ContainerReport> = BTreeMap::new();
+    let mut is_circle = false;
     let names: BTreeSet<&ContainerName> = plan.containers.iter().map(|container| &container.name).collect();
     loop {
         let mut ready = Vec::new();
         waiting.retain_mut(|group| {
             let has_room = busy == 0 || busy + group.len() <= means.jobs;
             let waits_for = |name: &ContainerName| names.contains(name) && !reports.contains_key(name);
-            let starts = has_room && !group::awaited(group).any(waits_for);
+            let starts = has_room && (!group::awaited(group).any(waits_for) || std::mem::take(&mut is_circle));
             if starts {
                 busy += group.len();
                 ready.push(std::mem::take(group));
             }
             !starts
         });
-        let nothing_started = ready.is_empty();
         for group in ready {
             let failed =
                 group::awaited(&group).filter(|name| reports.get(name).is_some_and(|report| !report.is_success()));
@@ -86,8 +86,9 @@ pub async fn apply(plan: &Plan, means: &Means<'_>) -> Report {
                     reports.insert(&container.name, report);
                 }
             }
-            None if nothing_started => break,
-            None => {}
+            None if waiting.is_empty() => break,
+            // Groups that wait for each other would wait for ever: the first of them goes first.
+            None => is_circle = true,
         }
     }
     let containers = plan.containers.iter().filter_map(|container| reports.remove(&container.name)).collect();

@@ -28,6 +28,7 @@ pub(super) struct Container {
     pub(super) exit: Option<ExitStatus>,
     pub(super) created: Timestamp,
     pub(super) started: Option<Timestamp>,
+    pub(super) finished: Option<Timestamp>,
     /// When its present run began, the engine's own restarts aside; `None` while it does not run.
     pub(super) began: Option<Instant>,
     /// Restarts that are not part of its behaviour.
@@ -102,15 +103,17 @@ impl Container {
         self.exit = None;
         self.began = Some(now);
         self.started = Some(at);
+        self.finished = None;
         self.restarts = 0;
         self.output.starts += 1;
     }
 
     /// Its program is gone.
-    pub(super) fn end(&mut self, now: Instant, code: i64) {
+    pub(super) fn end(&mut self, now: Instant, at: Timestamp, code: i64) {
         let Progress { restarts, offset, .. } = self.progress(now);
         self.restarts += restarts;
         self.started = self.started.map(|started| started.after(offset));
+        self.finished = Some(at);
         self.status = Status::Exited;
         self.exit = Some(ExitStatus { code, oom_killed: false, error: None });
         self.began = None;
@@ -177,6 +180,7 @@ impl Container {
             restarts: self.restarts + restarts,
             created: self.created,
             started: self.started.map(|started| started.after(offset)),
+            finished: self.finished,
             addresses: self.addresses.clone(),
             published_ports: self.published.clone(),
             volumes: self.volumes.clone(),

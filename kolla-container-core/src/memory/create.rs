@@ -70,6 +70,7 @@ impl World {
                 exit: None,
                 created: self.clock,
                 started: None,
+                finished: None,
                 began: None,
                 restarts: 0,
                 volumes,

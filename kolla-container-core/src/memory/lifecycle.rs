@@ -203,7 +203,7 @@ impl World {
         if let Some(container) = self.containers.get_mut(id)
             && container.is_up()
         {
-            container.end(now, killed);
+            container.end(now, self.clock, killed);
         }
         self.forget(id, killed);
         Ok(())

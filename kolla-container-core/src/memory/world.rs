@@ -113,7 +113,7 @@ impl World {
     /// Ends the program of a container, and removes the container where it asked for that.
     pub(super) fn end(&mut self, id: &ContainerId, then: Then, now: Instant, code: i64) {
         let Some(container) = self.containers.get_mut(id) else { return };
-        container.end(now, code);
+        container.end(now, self.clock, code);
         if then == Then::Stays && container.config.auto_remove == Some(true) {
             self.forget(id, code);
         }

@@ -1,5 +1,6 @@
 //! One container: from its goal and what is there to the steps between them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::step::{Action, Cause, Steps, Target};
@@ -11,6 +12,7 @@ use crate::name::ContainerName;
 use crate::quantity::TimeSpan;
 use crate::spec::{ContainerSpec, Stale};
 use crate::state::{ContainerState, Health, Status};
+use crate::supervisor::{UnitState, UnitText};
 
 /// Plans one container. `forced` is why it has to be replaced whatever the comparison says.
 pub(super) fn plan(
@@ -113,9 +115,8 @@ impl Subject<'_> {
         }
         if found.remedy() == Some(Remedy::Update) {
             let update = {
-                let comparison = self.context.comparison;
-                let surroundings = self.surroundings(wanted, old, comparison);
-                diff::update_for(&found.changes, wanted, old, &surroundings)
+                let comparison = self.comparison();
+                diff::update_for(&found.changes, wanted, old, &self.surroundings(wanted, old, &comparison))
             };
             let reverse = diff::reverse_update(&update, old);
             let target = Target::Existing(old.id.clone());
@@ -146,12 +147,14 @@ impl Subject<'_> {
     }
 
     fn compare(&self, wanted: &ContainerSpec, old: &ContainerState) -> Diff {
-        // That the engine leaves the restarting to the supervisor is compared in any case.
+        let comparison = self.comparison();
+        diff::diff(wanted, old, &self.surroundings(wanted, old, &comparison))
+    }
+
+    /// That the engine leaves the restarting to the supervisor is compared in any case.
+    fn comparison(&self) -> Cow<'_, Comparison> {
         let supervised = self.unit.is_wanted().then(|| self.context.comparison.clone().with("restart", Mode::Strict));
-        match supervised {
-            Some(Ok(comparison)) => diff::diff(wanted, old, &self.surroundings(wanted, old, &comparison)),
-            _ => diff::diff(wanted, old, &self.surroundings(wanted, old, self.context.comparison)),
-        }
+        supervised.and_then(Result::ok).map_or(Cow::Borrowed(self.context.comparison), Cow::Owned)
     }
 
     fn note_unreported(&mut self, found: &Diff) {
@@ -269,6 +272,11 @@ impl Subject<'_> {
 
     pub(super) fn unit_steps(&self) -> Steps {
         let name = self.name.clone();
+        // One that is in another place has no text: ours hides it, and nothing of it has to be written again.
+        let written_before = |there: &UnitState| {
+            let text = UnitText::from(there.text.as_str());
+            (!there.text.is_empty()).then(|| Action::InstallUnit { name: self.name.clone(), text })
+        };
         let mut steps = Steps::because(Cause::Unit);
         match (&self.unit.wanted, self.unit.there) {
             (Some(text), None) => steps.undone_by(
@@ -277,12 +285,11 @@ impl Subject<'_> {
             ),
             (Some(text), Some(there)) if self.unit.change().is_some() => steps.undone_by(
                 Action::InstallUnit { name: name.clone(), text: text.as_str().into() },
-                [Action::InstallUnit { name, text: there.text.as_str().into() }],
+                [written_before(there).unwrap_or(Action::RemoveUnit { name })],
             ),
-            (None, Some(there)) if self.context.supervisor.is_some() => steps.undone_by(
-                Action::RemoveUnit { name: name.clone() },
-                [Action::InstallUnit { name, text: there.text.as_str().into() }],
-            ),
+            (None, Some(there)) if self.context.supervisor.is_some() => {
+                steps.undone_by(Action::RemoveUnit { name }, written_before(there));
+            }
             _ => {}
         }
         steps

@@ -6,7 +6,7 @@ use super::together::has_joined;
 use super::{ContainerPlan, Goal, Goals, Observation};
 use crate::name::{ContainerName, ContainerRef};
 
-/// Sorts the plans and notes for each which others come before it.
+/// Sorts the plans and notes for each which others come before it: all of those are before it in the list, too.
 pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observation) {
     let before = edges(goals, seen);
     let mut after: BTreeMap<ContainerName, Vec<ContainerName>> = BTreeMap::new();
@@ -22,9 +22,10 @@ pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observ
         }
         waiting.insert(plan.name.clone(), (plan.after.len(), plan));
     }
-    // The first, by name, that waits for nobody; what is left of a circle goes as it is.
-    while let Some(name) = ready.pop_first().or_else(|| waiting.keys().next().cloned()) {
-        let Some((_, plan)) = waiting.remove(&name) else { continue };
+    // The first, by name, that waits for nobody.
+    while let Some(name) = ready.pop_first().or_else(|| of_circle(&waiting, goals)) {
+        let Some((_, mut plan)) = waiting.remove(&name) else { continue };
+        plan.after.retain(|other| !waiting.contains_key(other));
         plans.push(plan);
         for next in after.remove(&name).unwrap_or_default() {
             if let Some((left, _)) = waiting.get_mut(&next) {
@@ -35,6 +36,17 @@ pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observ
             }
         }
     }
+}
+
+/// Who goes first of those that wait for each other, as when somebody moves from one that is to be removed to one that
+/// this has joined: one that is to be there, and refers to nobody else who waits. There always is one, as goals that refer
+/// to each other are refused.
+fn of_circle<T>(waiting: &BTreeMap<ContainerName, T>, goals: &Goals) -> Option<ContainerName> {
+    let refers_to_none = |name: &&ContainerName| {
+        let spec = goals.get(name).and_then(Goal::spec);
+        spec.is_some_and(|spec| spec.referenced_names().into_iter().all(|other| !waiting.contains_key(other)))
+    };
+    waiting.keys().find(refers_to_none).or_else(|| waiting.keys().next()).cloned()
 }
 
 /// For each container, which ones come before it.

@@ -11,6 +11,7 @@
 //! | none | labelled, what it replaces is gone | none | rename next to name |
 //! | labelled, verifies | none | id = replaces of name | remove previous |
 //! | labelled, does not verify | none | id = replaces of name | name to next, previous to name, start, remove next |
+//! | labelled | none | id = replaces of name, half removed | remove previous |
 //! | anything else | | | a conflict: nothing is touched |
 //!
 //! Of containers that were replaced together, all or none verify in this sense: those are put back whose
@@ -54,6 +55,7 @@ pub(super) fn recover(
     let mut way = Way {
         name,
         wants_it_up: goal.wants_it_up(),
+        may_be_up: matches!(goal, Goal::Created(_)),
         unit,
         context,
         steps: Steps::because(Cause::Interrupted),
@@ -84,7 +86,7 @@ pub(super) fn recover(
         }
         (Some(new), None, Some(old)) if is_replaced(old) => {
             way.still_at_work(new, seen.at)?;
-            if *verified {
+            if *verified || is_half_removed(old) {
                 let target = Target::Existing(old.id.clone());
                 way.steps.committed(Action::Remove { target, only_named: Some(name.previous()) });
                 Some(new.clone())
@@ -102,6 +104,11 @@ pub(super) fn recover(
     Ok(Recovery { steps: way.steps.steps, survivor, revived: way.revived, unit_stopped })
 }
 
+/// Whether its removal has begun, which it does when the new one has proved itself: it cannot come back.
+fn is_half_removed(old: &ContainerState) -> bool {
+    matches!(old.status, Status::Removing | Status::Dead)
+}
+
 /// That another run is at work on a container; `record` is the one that it has made.
 pub(crate) fn being_replaced(name: &ContainerName, record: &ContainerState) -> Error {
     let until = record.owner.until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
@@ -115,6 +122,8 @@ pub(crate) fn being_replaced(name: &ContainerName, record: &ContainerState) -> E
 struct Way<'a> {
     name: &'a ContainerName,
     wants_it_up: bool,
+    /// Whether it is to be up where it was before.
+    may_be_up: bool,
     unit: &'a Unit<'a>,
     context: &'a Context<'a>,
     steps: Steps,
@@ -153,7 +162,8 @@ impl Way<'_> {
     }
 
     /// Gives the old one back the restart policy that it lost while it was set aside, and starts it where
-    /// it is wanted up. One that cannot start any more must not keep a better one from being made.
+    /// it is wanted up, or was stopped for the new one. One that cannot start any more must not keep a better one from
+    /// being made.
     fn revive(&mut self, mut old: ContainerState, new: &ContainerState) -> ContainerState {
         let target = Target::Existing(old.id.clone());
         let lost = new.owner.restart.filter(|policy| Some(*policy) != old.config.restart);
@@ -162,11 +172,12 @@ impl Way<'_> {
             self.steps.committed(Action::Update { target: target.clone(), update: Box::new(update) });
             old.config.restart = Some(policy);
         }
-        if self.wants_it_up && !old.status.is_up() {
+        let was_up = || old.finished.is_some_and(|finished| finished >= new.created);
+        if (self.wants_it_up || (self.may_be_up && was_up())) && !old.status.is_up() {
             self.steps.committed(Action::Revive { target });
             self.revived = true;
             old.status = Status::Running;
-            old.exit = None;
+            (old.exit, old.finished) = (None, None);
         }
         old
     }

@@ -1,5 +1,6 @@
 //! The facade: observe, plan, apply.
 
+mod checks;
 mod lock;
 mod observe;
 mod unfinished;
@@ -123,7 +124,8 @@ impl Reconciler {
         self
     }
 
-    /// Running the config checks of containers that are otherwise as they should be. Default: no.
+    /// Running the config checks of containers that are otherwise as they should be, each for as long as a request may take
+    /// (`deploy.deadlines.request`). Default: no.
     pub fn checking_config(mut self, check_config: bool) -> Self {
         self.check_config = check_config;
         self
@@ -161,12 +163,12 @@ impl Reconciler {
         loop {
             let (plan, needs) = crate::plan::plan(goals, &seen, &self.context())
                 .map_err(|violations| Error::new(ErrorKind::Rejected, "plan", "containers").caused_by(violations))?;
-            let checks = if self.check_config { observe::due_checks(&plan) } else { Vec::new() };
-            if needs.is_empty() && checks.is_empty() {
+            let due = if self.check_config { checks::due(&plan) } else { Vec::new() };
+            if needs.is_empty() && due.is_empty() {
                 return Ok(plan);
             }
             if needs.is_empty() {
-                seen.config_checks.extend(observe::check_configs(checks, self).await);
+                seen.config_checks.extend(checks::look(due, self).await);
             } else {
                 observe::details(&needs, &mut seen, self).await?;
             }

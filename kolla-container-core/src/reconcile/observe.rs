@@ -13,10 +13,10 @@ use super::Reconciler;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId};
-use crate::plan::{Freshness, Goal, Goals, Leftovers, Needs, Observation, Plan};
+use crate::plan::{Goal, Goals, Leftovers, Needs, Observation};
 use crate::runtime::Runtime;
-use crate::spec::{ConfigCheck, ContainerSpec, Deploy};
-use crate::state::{ContainerFilter, ContainerState, ContainerSummary, Exec, ImageState, Status};
+use crate::spec::{ContainerSpec, Deploy};
+use crate::state::{ContainerFilter, ContainerState, ContainerSummary, ImageState, Status};
 
 /// How long something that passes by itself is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Ob
 }
 
 /// Runs `look` for each item, some at a time.
-async fn each<T, O, F>(items: impl IntoIterator<Item = T>, jobs: usize, look: impl Fn(T) -> F) -> Vec<O>
+pub(super) async fn each<T, O, F>(items: impl IntoIterator<Item = T>, jobs: usize, look: impl Fn(T) -> F) -> Vec<O>
 where
     F: Future<Output = O>,
 {
@@ -176,9 +176,12 @@ async fn leftovers(
 /// Whether a new container that is in place already is as well as its own run would have wanted it.
 async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) -> bool {
     let is_at_work = new.owner.until.is_some_and(|until| until > (reconciler.now)());
+    // Nobody watches any more what runs longer than its run: others rely on it, and on what it has done with its data.
+    let has_outlived_it = new.owner.until.zip(new.finished).is_some_and(|(until, finished)| finished > until);
     match &new.status {
         // That run freezes it last of all.
         Status::Paused => return true,
+        _ if has_outlived_it => return true,
         // What was never started, or has ended, needs no watching; what nobody may touch, neither.
         Status::Running if reconciler.take_over || !is_at_work => {}
         _ => return false,
@@ -386,53 +389,4 @@ async fn joined_by(
         }
     }
     Ok(joined_by)
-}
-
-/// The config checks that a plan would like to know the result of.
-pub(super) fn due_checks(plan: &Plan) -> Vec<(ContainerName, ContainerId, ConfigCheck)> {
-    plan.containers
-        .iter()
-        .filter_map(|container| {
-            let (id, check) = container.config_check.clone()?;
-            Some((container.name.clone(), id, check))
-        })
-        .collect()
-}
-
-/// Runs the config checks in their containers.
-pub(super) async fn check_configs(
-    checks: Vec<(ContainerName, ContainerId, ConfigCheck)>,
-    reconciler: &Reconciler,
-) -> Vec<(ContainerName, Result<Freshness>)> {
-    let runtime = reconciler.runtime.as_ref();
-    each(checks, reconciler.jobs, async |(name, id, check)| {
-        let freshness = check_config(&name, &id, check, runtime).await;
-        (name, freshness)
-    })
-    .await
-}
-
-async fn check_config(
-    name: &ContainerName,
-    id: &ContainerId,
-    check: ConfigCheck,
-    runtime: &dyn Runtime,
-) -> Result<Freshness> {
-    let exec = Exec { command: check.command, user: check.user };
-    match runtime.exec(id, &exec).await {
-        // It stopped meanwhile: whatever it used, it does not use it any more.
-        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(Freshness::Stale),
-        Err(error) => Err(error),
-        Ok(output) => match output.code {
-            0 => Ok(Freshness::Fresh),
-            1 | 137 => Ok(Freshness::Stale),
-            code => {
-                let said = [output.stdout, output.stderr].concat();
-                Err(Error::new(ErrorKind::EngineFailed, "check the configuration of", name).because(format!(
-                    "the check ended with exit status {code}, which is neither fresh (0) nor stale (1, 137): {}",
-                    String::from_utf8_lossy(&said).trim(),
-                )))
-            }
-        },
-    }
 }

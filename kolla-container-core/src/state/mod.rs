@@ -52,6 +52,8 @@ pub struct ContainerState {
     pub created: Timestamp,
     /// When its last run began; `None` before its first.
     pub started: Option<Timestamp>,
+    /// When its last run ended; `None` while it runs, and before it ran.
+    pub finished: Option<Timestamp>,
     /// Its addresses, by network.
     pub addresses: BTreeMap<NetworkName, Vec<IpAddr>>,
     /// Its ports at the host as they are now, the random ones filled in.

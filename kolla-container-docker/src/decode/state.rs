@@ -53,9 +53,11 @@ pub(super) fn container(document: ContainerInspectResponse) -> Result<ContainerS
     host_config(&mut spec, host)?;
     let owner = spec.labels.as_mut().map_or_else(Owner::default, |TextMap(labels)| Owner::take_from(labels));
 
+    let exit = exit(&doing);
     Ok(ContainerState {
         health: health(&doing),
-        exit: exit(&doing),
+        finished: exit.as_ref().and_then(|_| moment(doing.finished_at.as_deref()?)),
+        exit,
         status: doing.status.map_or_else(|| Status::Unrecognised(String::new()), status),
         started: doing.started_at.as_deref().and_then(moment),
         restarts: document.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),

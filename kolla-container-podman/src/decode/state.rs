@@ -78,13 +78,15 @@ pub(super) fn container(document: Container) -> Result<ContainerState, Wrong> {
     };
     let owner = spec.labels.as_mut().map_or_else(Owner::default, |TextMap(labels)| Owner::take_from(labels));
 
+    let exit = exit(&doing);
     Ok(ContainerState {
         id: read("Id", &id)?,
         name: read("Name", &name)?,
         image_id: read("Image", &image)?,
         status: status(&doing.status),
         health: health(&doing.health, &spec.healthcheck),
-        exit: exit(&doing),
+        finished: exit.as_ref().and_then(|_| moment(&doing.finished_at)),
+        exit,
         restarts: u64::try_from(restart_count).unwrap_or_default(),
         created: filled(created)
             .map_or_else(|| read("Created", "1970-01-01T00:00:00Z"), |created| read("Created", &created))?,

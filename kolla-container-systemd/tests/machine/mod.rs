@@ -100,10 +100,15 @@ pub(crate) fn generator() -> Option<PathBuf> {
 
 /// What a property of a unit is, by systemd's own tool for its bus.
 pub(crate) fn property(unit: &str, name: &str) -> String {
+    property_at(&folder().join("bus/system_bus_socket"), unit, name)
+}
+
+/// The same, of who is at the bus of that socket.
+pub(crate) fn property_at(socket: &Path, unit: &str, name: &str) -> String {
     // A name in the path of an object of the bus.
     let escape = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:02x}", u32::from(c)) };
     let path = format!("/org/freedesktop/systemd1/unit/{}", unit.chars().map(escape).collect::<String>());
-    let address = bus(&folder().join("bus/system_bus_socket"));
+    let address = bus(socket);
     let said = Command::new("busctl")
         .args([&format!("--address={address}"), "get-property", "org.freedesktop.systemd1", &path])
         .args(["org.freedesktop.systemd1.Unit", name])
@@ -114,10 +119,19 @@ pub(crate) fn property(unit: &str, name: &str) -> String {
 
 /// What `systemctl` would do, by systemd's own tool for its bus.
 pub(crate) fn call(method: &str, arguments: &[&str]) {
-    let address = bus(&folder().join("bus/system_bus_socket"));
+    call_at(&folder().join("bus/system_bus_socket"), method, arguments);
+}
+
+/// The same, to who is at the bus of that socket.
+pub(crate) fn call_at(socket: &Path, method: &str, arguments: &[&str]) {
     let done = Command::new("busctl")
-        .env("DBUS_SYSTEM_BUS_ADDRESS", address)
-        .args(["--timeout=300", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"])
+        .args([
+            &format!("--address={}", bus(socket)),
+            "--timeout=300",
+            "call",
+            "org.freedesktop.systemd1",
+            "/org/freedesktop/systemd1",
+        ])
         .args(["org.freedesktop.systemd1.Manager", method])
         .args(arguments)
         .output()
