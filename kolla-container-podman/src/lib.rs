@@ -53,8 +53,8 @@
 //! - Before 5.1 it forgets what `podman update` has changed at the next start: a new limit is a new container then.
 //! - Health checks are run by timers of systemd: where that is not there, nobody runs them.
 //! - Restart policies other than `no` outlive the machine's restart only with `podman-restart.service`.
-//! - Its DNS keeps the name that a container had when it was started: one replaced by `start-first` in a network of its own
-//!   is found as `<name>.next` until it is started again. Give it an alias, or replace it stop-first, which is the default.
+//! - Its DNS keeps the name that a container had when it was started: `start-first` is stop-first for one in a network of
+//!   its own, unless its name is one of its aliases there. The plan says so.
 //! - `podman-restart.service` starts all containers with the policy `always`, also what an interrupted replacement left: run
 //!   the program again after the machine's restart.
 //! - The runtime of a container is not taken over the API before 6.0: it is refused.

@@ -10,7 +10,9 @@ use super::end::removes_itself;
 use super::step::{Action, Cause, Replaced, Steps, Target};
 use super::{Effect, Goal};
 use crate::name::{ContainerName, VolumeName};
-use crate::spec::{CleanPath, ContainerSpec, Mount, Mounts, NetworkMode, ReplaceOrder, RestartPolicy, Volume};
+use crate::spec::{
+    CleanPath, ContainerSpec, Endpoint, Mount, Mounts, NetworkMode, ReplaceOrder, RestartPolicy, Volume,
+};
 use crate::state::{ContainerState, ContainerUpdate, ImageState, Status};
 
 impl Subject<'_> {
@@ -226,6 +228,8 @@ impl Subject<'_> {
             "both would publish fixed ports of the host"
         } else if matches!(wanted.network.mode, Some(NetworkMode::Container(_))) {
             "both would use the network of the same container"
+        } else if let Some(reason) = self.loses_its_name(wanted) {
+            reason
         } else if has_fixed_addresses(wanted) && has_fixed_addresses(&old.config) {
             "both would have fixed addresses"
         } else {
@@ -241,6 +245,15 @@ impl Subject<'_> {
         };
         self.plan.notes.push(format!("the old one is stopped first, although start-first was asked for: {reason}"));
         false
+    }
+
+    /// Why a container that runs would not be found by its new name, where an engine does not tell its networks of one.
+    fn loses_its_name(&self, wanted: &ContainerSpec) -> Option<&str> {
+        let reason = self.context.engine.features.refusal("deploy.replace.start-first")?;
+        let is_called_so = |endpoint: &Endpoint| endpoint.aliases.contains(self.name.as_str());
+        let default = self.context.engine.additions.default_network.as_ref();
+        let mut networks = wanted.network.networks.iter().flatten();
+        networks.any(|(name, endpoint)| Some(name) != default && !is_called_so(endpoint)).then_some(reason)
     }
 }
 

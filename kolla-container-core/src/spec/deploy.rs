@@ -66,7 +66,7 @@ words! {
         /// in use twice.
         StopFirst = "stop-first",
         /// The new one is started and verified before the old one is stopped, where nothing of theirs
-        /// clashes (host network, fixed ports of the host); stop-first where something does.
+        /// clashes (host network, fixed ports of the host, on Podman the name in a network); stop-first where something does.
         StartFirst = "start-first",
     }
 }

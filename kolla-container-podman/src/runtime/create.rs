@@ -43,7 +43,10 @@ impl Podman {
         let spec = self.with_whole_healthcheck(&asked, spec).await?;
         let body = encode::creation(name, &spec).map_err(rejected)?;
         if self.facts.host.local {
-            sources(&spec).map_err(rejected)?;
+            // A dead network file system may hold it up, and must not hold up others.
+            let there = spec.clone();
+            let looked = tokio::task::spawn_blocking(move || sources(&there)).await;
+            looked.map_err(|lost| asked.error(ErrorKind::EngineFailed).because(lost))?.map_err(rejected)?;
         }
         let volumes = spec.mounts.as_ref().map_or(0, |Mounts(mounts)| mounts.len());
         let turn = self.turn(&spec).await;

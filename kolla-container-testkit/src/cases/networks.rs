@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kolla_container_core::spec::{Endpoint, TextMap};
-use kolla_container_core::state::{ContainerState, NetworkToCreate};
-use kolla_container_core::{ErrorKind, NetworkName};
+use kolla_container_core::spec::{Command, Endpoint, TextMap};
+use kolla_container_core::state::{ContainerState, EngineKind, Exec, NetworkToCreate};
+use kolla_container_core::{ErrorKind, Goal, NetworkName};
 use serde_json::json;
 
 use super::cases;
@@ -28,6 +28,32 @@ cases! { "networks";
     leaving_a_network_twice_succeeds;
     a_container_of_a_missing_network_is_refused_and_leaves_nothing_behind;
     a_container_joins_two_networks_at_once ["network.networks.several"];
+    a_new_container_is_found_by_its_name_in_whatever_order_it_replaces_the_old_one;
+}
+
+async fn a_new_container_is_found_by_its_name_in_whatever_order_it_replaces_the_old_one(h: &Harness) {
+    let (name, network) = (h.name("web"), h.make_network("net").await);
+    let web = |number: u32, order: &str| {
+        let networks = json!({"networks": {network.to_string(): {}}});
+        let (environment, deploy) = (json!({"N": number.to_string()}), json!({"replace": order, "settle": "1s"}));
+        Goal::running(h.spec(json!({"network": networks, "environment": environment, "deploy": deploy})))
+    };
+    let neighbour =
+        h.start(&h.name("neighbour"), &h.spec(json!({"network": {"networks": {network.to_string(): {}}}}))).await;
+    h.reach(&name, web(1, "stop-first")).await;
+
+    for (number, order) in [(2, "start-first"), (3, "stop-first")] {
+        h.reach(&name, web(number, order)).await;
+
+        h.assert_reached(&name, web(number, order)).await;
+        if h.runtime().engine().kind != EngineKind::Memory {
+            let address = h.see(&name).await.addresses[&network][0].to_string();
+            let asks = Exec { command: Command::new(["nslookup", name.as_str()]), user: None };
+            let answer = h.runtime().exec(&neighbour, &asks).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
+            assert!(answer.contains(&address), "{order}: {address} is not in {answer}");
+        }
+    }
 }
 
 async fn a_network_that_is_not_there_is_none(h: &Harness) {
