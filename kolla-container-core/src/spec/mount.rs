@@ -296,9 +296,11 @@ impl Mount {
 
     /// A mount in its short form; `source` is `None` for an anonymous volume.
     ///
-    /// A source with a slash at its beginning is a path of the host, any other is a volume.
+    /// A source with a slash at its beginning is a path of the host, any other is a volume. `cached`, `delegated` and
+    /// `consistent`, which speed up Docker on a Mac, say nothing elsewhere.
     pub fn from_short(source: Option<&str>, options: &str) -> Result<Self, ParseError> {
-        let words = options.split(',').filter(|word| !word.is_empty());
+        let says_nothing = |word: &&str| matches!(*word, "" | "cached" | "delegated" | "consistent");
+        let words = options.split(',').filter(|word| !says_nothing(word));
         match source {
             Some(source) if source.starts_with('/') => bind(source.parse()?, words).map(Self::Bind),
             Some(name) => volume(Some(name.parse()?), words).map(Self::Volume),

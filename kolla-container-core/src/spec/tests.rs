@@ -83,6 +83,14 @@ fn one_source_at_two_targets_is_fine_and_one_target_twice_is_not() {
 }
 
 #[test]
+fn what_says_nothing_of_a_mount_here_is_taken_and_left_out() {
+    let with = read(r#"{"image": "a", "mounts": ["/x:/a:ro,cached", "data:/b:delegated", "/y:/c:consistent"]}"#);
+
+    assert_eq!(with, read(r#"{"image": "a", "mounts": ["/x:/a:ro", "data:/b", "/y:/c"]}"#));
+    assert_eq!(complaints(r#"{"image": "a", "mounts": ["/x:/a:nonsense"]}"#).len(), 1);
+}
+
+#[test]
 fn an_entrypoint_that_is_empty_is_told_from_one_that_is_not_stated() {
     let cleared = read(r#"{"image": "a", "entrypoint": []}"#).unwrap();
 

@@ -44,13 +44,7 @@ fn short(text: &str) -> Result<(CleanPath, Mount), Wrong> {
         // A target alone is an anonymous volume.
         return Ok((read(KEY, source)?, Mount::Volume(Volume::default())));
     };
-    // What speeds up Docker on a Mac is accepted and ignored elsewhere.
-    let options: Vec<&str> = parts
-        .next()
-        .unwrap_or_default()
-        .split(',')
-        .filter(|word| !matches!(*word, "cached" | "delegated" | "consistent" | "default"))
-        .collect();
+    let options: Vec<&str> = parts.next().unwrap_or_default().split(',').filter(|word| *word != "default").collect();
     let mount = Mount::from_short(Some(source), &options.join(",")).map_err(|error| Wrong::new(KEY, error))?;
     Ok((read(KEY, target)?, anonymous_by_name(mount)))
 }

@@ -11,6 +11,9 @@ use crate::spec::{Command, Environment, TextMap};
 use crate::state::Credentials;
 use crate::violation::{FieldPath, Violations};
 
+/// Who logs in to Docker without naming a registry logs in here.
+const DOCKER_HUB: &str = "docker.io";
+
 /// One container in kolla-ansible's words.
 ///
 /// A field has the name of its parameter. `None`, or empty, is "not given", and so is a null where
@@ -139,25 +142,29 @@ impl Parameters {
         }
     }
 
-    /// Who pulls the image, and at which registry: `auth_username`, `auth_password` and `auth_email`, at `auth_registry`, or at
-    /// that of the image where it is not given. `None` without a user, or where there is no registry.
+    /// Who pulls images, and at which registry: `auth_username`, `auth_password` and `auth_email`, at `auth_registry`. Where
+    /// that is not given, it is Docker Hub for Docker, as with `docker login`, and for Podman the registry of the image.
+    /// `None` without a user, or where there is no registry.
     ///
     /// ```
     /// use kolla_container_core::dialect::kolla::Parameters;
     /// use kolla_container_core::images::Known;
     ///
-    /// let common = serde_json::json!({"auth_username": "kolla", "auth_password": "s3cret"});
+    /// let common = serde_json::json!({"auth_registry": "quay.io", "auth_username": "kolla", "auth_password": "s3cret"});
     /// let own = serde_json::json!({"name": "keystone", "image": "quay.io/openstack.kolla/keystone:2025.1"});
     /// let parameters = Parameters::from_value(Some(&common), own)?;
     ///
-    /// let (registry, credentials) = parameters.credentials().expect("there is a user, and an image");
+    /// let (registry, credentials) = parameters.credentials().expect("there is a user, and a registry");
     /// let keyring = Known::default().with(&registry, credentials);
     /// assert_eq!(registry, "quay.io");
     /// # Ok::<(), kolla_container_core::Violations>(())
     /// ```
     pub fn credentials(&self) -> Option<(String, Credentials)> {
-        let of_image = || self.image.as_ref().and_then(ImageRef::registry).map(str::to_owned);
-        let registry = self.auth_registry.clone().filter(|registry| !registry.is_empty()).or_else(of_image)?;
+        let usual = || match self.container_engine.unwrap_or(Engine::Docker) {
+            Engine::Docker => Some(DOCKER_HUB.to_owned()),
+            Engine::Podman => self.image.as_ref().and_then(ImageRef::registry).map(str::to_owned),
+        };
+        let registry = self.auth_registry.clone().filter(|registry| !registry.is_empty()).or_else(usual)?;
         let password = self.auth_password.as_ref().map(Password::expose).unwrap_or_default().to_owned();
         let username = self.auth_username.clone()?;
         Some((registry, Credentials::Password { username, password, email: self.auth_email.clone() }))
