@@ -79,6 +79,11 @@ pub enum By {
     Found(EngineKind),
     /// Nobody: it is the default of that engine.
     Default(EngineKind),
+    /// Nobody, and only a variable could.
+    Usual {
+        /// Its name.
+        variable: &'static str,
+    },
 }
 
 impl fmt::Display for By {
@@ -89,6 +94,7 @@ impl fmt::Display for By {
                 write!(f, "{engine}'s socket is there; name another engine with --engine or --host")
             }
             Self::Default(engine) => write!(f, "{engine}'s default; name another one with --host"),
+            Self::Usual { variable } => write!(f, "the usual place; name another one with {variable}"),
         }
     }
 }

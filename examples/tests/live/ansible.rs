@@ -269,7 +269,12 @@ pub(crate) async fn a_check_writes_nothing_and_says_what_would_be(h: &Harness) {
         nothing().await;
     }
     let once = json!({"detach": false, "restart_policy": "oneshot"});
-    assert_eq!(check("start_container", once).await, sides("absent", "run to its end, and removed"));
+    assert_eq!(check("start_container", once.clone()).await, sides("absent", "run to its end, and removed"));
+    // Roles look at what it has printed.
+    let mut checked = service(h, name.as_str(), "start_container", once);
+    checked["_ansible_check_mode"] = true.into();
+    let checked = module(h, checked).await;
+    assert_eq!((&checked["rc"], &checked["stdout"], &checked["stderr"]), (&0.into(), &"".into(), &"".into()));
     let named = json!({"name": volume.to_string()});
     assert!(check("create_volume", named.clone()).await.0 && !check("remove_volume", named.clone()).await.0);
     assert!(check("ensure_image", json!({"image": h.image_name("missing").to_string()})).await.0);

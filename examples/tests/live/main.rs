@@ -69,6 +69,7 @@ fn stories() -> Vec<Case> {
         pulling:
             many_images_are_pulled_and_those_that_fail_are_named
             a_password_is_read_and_shown_nowhere
+            kolla_ansibles_module_pulls_as_whoever_has_logged_in
             a_new_version_is_pulled_before_the_plan_where_that_is_asked_for;
     }
 }

@@ -1,10 +1,12 @@
 //! Images that the programs pull from real registries.
 
 use std::env;
+use std::path::Path;
 use std::process::Stdio;
 
 use kolla_container_core::state::EngineKind;
 use kolla_container_testkit::Harness;
+use kolla_container_testkit::matrix::merge;
 use kolla_container_testkit::registry::{Registry, Rule, USER};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -84,6 +86,50 @@ pub(crate) async fn a_password_is_read_and_shown_nowhere(h: &Harness) {
     assert_eq!(without.code, Some(1));
     let with = Program::on(h).run("apply", &written, &["--authfile", file]).await;
     assert_eq!(with.code, Some(0), "{with:?}");
+}
+
+/// What kolla-ansible's module answers, whose user has that folder for Docker's configuration.
+async fn module(h: &Harness, configuration: &Path, mut arguments: Value) -> Value {
+    let engine = h.runtime().engine().kind;
+    let variable = if engine == EngineKind::Podman { "CONTAINER_HOST" } else { "DOCKER_HOST" };
+    arguments["container_engine"] = json!(engine);
+    let file = configuration.join("arguments.json");
+    std::fs::write(&file, arguments.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kolla_container"));
+    command.arg(file).env("DOCKER_CONFIG", configuration).env(variable, Program::on(h).host()).kill_on_drop(true);
+    serde_json::from_slice(&command.output().await.unwrap().stdout).unwrap()
+}
+
+pub(crate) async fn kolla_ansibles_module_pulls_as_whoever_has_logged_in(h: &Harness) {
+    let registry = Registry::of(h);
+    registry.publish("app", "1", "one", 100);
+    let image = registry.image(h, "registry.test:5001", "app", "1").familiar();
+    let folder = tempfile::tempdir().unwrap();
+    let pull = async |more: Value| {
+        let mut arguments = json!({"action": "pull_image", "image": image});
+        merge(&mut arguments, more);
+        module(h, folder.path(), arguments).await
+    };
+    let login = json!({"auth_username": USER, "auth_password": "kit-password"});
+    let at = |registry: &str| {
+        let mut login = login.clone();
+        login["auth_registry"] = registry.into();
+        login
+    };
+
+    assert_eq!(pull(json!({})).await["failed"], true);
+    assert_eq!(pull(at("registry.test:5001")).await["changed"], true);
+    // Nobody but the registry that it is for gets to see a password. Without one, Docker's is Docker Hub.
+    assert_eq!(pull(at("elsewhere.test")).await["failed"], true);
+    let is_docker = h.runtime().engine().kind == EngineKind::Docker;
+    assert_eq!(pull(login.clone()).await["failed"] == true, is_docker);
+
+    // As `docker login` writes it: kit:kit-password; and a context of another engine, which only docker's command heeds.
+    let text =
+        r#"{"currentContext": "nowhere", "auths": {"registry.test:5001": {"auth": "a2l0OmtpdC1wYXNzd29yZA=="}}}"#;
+    std::fs::write(folder.path().join("config.json"), text).unwrap();
+    assert_eq!(pull(json!({})).await["failed"] == true, !is_docker);
+    assert_eq!(pull(at("elsewhere.test")).await["failed"] == true, !is_docker);
 }
 
 pub(crate) async fn a_new_version_is_pulled_before_the_plan_where_that_is_asked_for(h: &Harness) {

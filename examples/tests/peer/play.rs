@@ -100,7 +100,10 @@ async fn run(world: &mut World<'_>, side: Side) -> Result<Vec<Things>, String> {
         }
         let after = world.look().await;
         // What would be changed is what is changed, unless that fails; and looking changes nothing.
-        let is_foreseen = answer["failed"] == true || check.is_none_or(|check| changed(&check) == changed(&answer));
+        let is_foreseen = answer["failed"] == true
+            || check.is_none_or(|check| {
+                changed(&check) == changed(&answer) && check.get("rc").is_some() == answer.get("rc").is_some()
+            });
         let mut things = answered(world, answer);
         if !task.only_looks() {
             things.insert(

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use examples::engine::{self, Engine as Wanted, Surroundings, is_there};
-use kolla_container_core::dialect::kolla::Engine;
+use examples::engine;
 use kolla_container_core::images::PullPolicy;
 use kolla_container_core::{Error, Runtime, Supervisor};
 use kolla_container_systemd::{Config, Dialect, Systemd};
@@ -13,7 +12,7 @@ use crate::answer::Answer;
 use crate::call::{Action, Call, ContainerCall};
 use crate::container::Container;
 use crate::failure::Failure;
-use crate::{facts, image, volume};
+use crate::{connect, facts, image, volume};
 
 /// Says where units are, where that is not `/etc/systemd/system`.
 const UNIT_FOLDER: &str = "KOLLA_CONTAINER_UNIT_FOLDER";
@@ -27,11 +26,7 @@ pub(crate) async fn act(call: &Call) -> Answer {
 }
 
 async fn on_engine(call: &ContainerCall) -> Result<Answer, Failure> {
-    let engine = match call.engine() {
-        Engine::Docker => Wanted::Docker,
-        Engine::Podman => Wanted::Podman,
-    };
-    let runtime = Surroundings::of_process(None).select(engine, false, is_there)?.connect().await?;
+    let runtime = connect::choice(call.engine())?.connect().await?;
     let images = image::manager(call, &runtime);
     let container =
         async || Container::new(call, Arc::clone(&runtime), images.clone(), supervisor(call, &runtime).await?);

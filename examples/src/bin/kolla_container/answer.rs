@@ -38,8 +38,8 @@ pub(crate) struct Answer {
     pub(crate) more: BTreeMap<String, Value>,
 }
 
-/// How a container ended.
-#[derive(Clone, Debug, Serialize)]
+/// How a container ended; by default, as one that did what it was to do and said nothing.
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Ended {
     pub(crate) rc: i64,
     pub(crate) stdout: String,

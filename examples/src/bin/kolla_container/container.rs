@@ -14,7 +14,7 @@ use kolla_container_core::{
     ContainerName, ContainerSpec, Goal, Goals, Plan, Reconciler, Runtime, StopSignal, Supervisor, VolumeName,
 };
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Ended};
 use crate::call::ContainerCall;
 use crate::config::{self, Checked};
 use crate::differences::{Difference, Differences, sides};
@@ -125,7 +125,8 @@ impl<'a> Container<'a> {
                 differs.containers.iter().any(|plan| plan.changes.iter().any(|one| one.field.as_str() != "unit"));
             if !differs && there.status == Status::Running {
                 if self.call.check {
-                    return if remove { self.remove().await } else { Ok(Answer::of(false)) };
+                    let removed = if remove { self.remove().await? } else { Answer::of(false) };
+                    return Ok(Answer { ended: Some(Ended::default()), ..removed });
                 }
                 let exit = self.runtime.wait_container(&there.id).await?;
                 let (output, warnings) =
@@ -236,6 +237,7 @@ impl<'a> Container<'a> {
 
     /// Brings the container to its goal; where that is only to be checked, says what would be done.
     async fn reach(&self, goal: Goal) -> Result<Answer, Failure> {
+        let waits = matches!(goal, Goal::Run(..));
         let after = match &goal {
             Goal::Absent { .. } => "absent",
             Goal::Stopped { .. } | Goal::Created(_) => "exited",
@@ -255,7 +257,9 @@ impl<'a> Container<'a> {
         let after = if changes { after } else { &before };
         let diff = self.call.diff.then(|| sides(&before, after, plan.containers.first()));
         if self.call.check {
-            return Ok(Answer { diff, ..Answer::of(changes) });
+            // Roles look at what a container that is waited for has printed.
+            let ended = waits.then(Ended::default);
+            return Ok(Answer { ended, diff, ..Answer::of(changes) });
         }
         let made = self.make_volumes(&plan).await?;
         let stop = StopSignal::new();

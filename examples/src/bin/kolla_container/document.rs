@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use examples::engine;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -11,11 +10,12 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use kolla_container_core::dialect::kolla::Engine;
-use kolla_container_core::state::EngineKind;
 use kolla_container_core::{Error, ErrorKind};
 use kolla_container_docker::Address;
 use serde_json::Value;
 use tokio::net::UnixStream;
+
+use crate::connect::place;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -30,16 +30,11 @@ pub(crate) struct Documents {
 impl Documents {
     /// Those of the engine at the socket where its own command would find it.
     pub(crate) fn of(engine: Engine) -> Result<Self, Error> {
-        let (kind, usual) = match engine {
-            Engine::Docker => (EngineKind::Docker, "/var/run/docker.sock"),
-            Engine::Podman => (EngineKind::Podman, "/run/podman/podman.sock"),
-        };
-        let Some((variable, address)) = engine::address(None, kind) else {
-            return Ok(Self { engine, socket: usual.into() });
-        };
-        match address.parse() {
-            Ok(Address::Unix(socket)) => Ok(Self { engine, socket }),
-            _ => Err(Error::new(ErrorKind::Unsupported, "read facts of", kind)
+        let (variable, usual) = place(engine);
+        match std::env::var(variable).ok().filter(|named| !named.is_empty()).map(|named| named.parse()) {
+            None => Ok(Self { engine, socket: usual.into() }),
+            Some(Ok(Address::Unix(socket))) => Ok(Self { engine, socket }),
+            Some(_) => Err(Error::new(ErrorKind::Unsupported, "read facts of", engine)
                 .because(format!("{variable} names no socket of this machine"))),
         }
     }

@@ -1,20 +1,48 @@
 //! The actions on images.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use kolla_container_core::images::{ImageManager, ImageRequest, Known, PullPolicy};
-use kolla_container_core::{ErrorKind, ImageRef, Runtime};
+use async_trait::async_trait;
+use kolla_container_core::dialect::kolla::Engine;
+use kolla_container_core::images::{AuthFiles, ImageManager, ImageRequest, Keyring, Known, PullPolicy};
+use kolla_container_core::state::Credentials;
+use kolla_container_core::{Error, ErrorKind, ImageRef, Runtime};
 use serde_json::json;
 
 use crate::answer::Answer;
 use crate::call::ContainerCall;
 use crate::failure::{self, Failure};
 
+/// A pull that goes on may take as long as it takes: one of which nothing is heard is ended long before.
+const PULL: Duration = Duration::from_hours(24);
+
 /// Who pulls, and as whom.
 pub(crate) fn manager(call: &ContainerCall, runtime: &Arc<dyn Runtime>) -> ImageManager {
-    let known =
-        call.parameters.credentials().map(|(registry, credentials)| Known::default().with(&registry, credentials));
-    ImageManager::new(Arc::clone(runtime)).with_keyring(Arc::new(known.unwrap_or_default()))
+    let login = call.parameters.credentials();
+    let login = login.map(|(registry, credentials)| Known::default().with(&registry, credentials));
+    let files = (call.engine() == Engine::Docker).then(AuthFiles::of_docker);
+    let logins = Logins { login: login.unwrap_or_default(), files };
+    ImageManager::new(Arc::clone(runtime)).with_keyring(Arc::new(logins)).with_deadline(PULL)
+}
+
+/// The login of the call; at other registries, for Docker, that of whoever has logged in on this host. Podman's service
+/// knows those by itself.
+#[derive(Debug)]
+struct Logins {
+    login: Known,
+    files: Option<AuthFiles>,
+}
+
+#[async_trait]
+impl Keyring for Logins {
+    async fn credentials(&self, image: &ImageRef) -> Result<Vec<Credentials>, Error> {
+        let login = self.login.credentials(image).await?;
+        match &self.files {
+            Some(files) if login.is_empty() => files.credentials(image).await,
+            _ => Ok(login),
+        }
+    }
 }
 
 /// Sees to it that the image is there, or is what the registry has.
@@ -64,13 +92,13 @@ pub(crate) async fn remove(call: &ContainerCall, images: &ImageManager) -> Resul
 
 /// Whether the container has another image than the one that is asked for: one that is not here is another one.
 pub(crate) async fn compare(call: &ContainerCall, runtime: &dyn Runtime) -> Result<Answer, Failure> {
+    let differs = |differs| Answer { result: Some(differs), ..Answer::default() };
+    let Some(there) = runtime.container(&call.name()?).await? else { return Ok(differs(true)) };
     let wanted = call.image()?;
-    let there = runtime.container(&call.name()?).await?;
-    let image = runtime.image(&wanted).await?;
-    let is_same = there.zip(image).is_some_and(|(there, image)| {
+    let is_same = runtime.image(&wanted).await?.is_some_and(|image| {
         there.image_id == image.id && there.config.image.as_ref().is_none_or(|name| *name == wanted)
     });
-    Ok(Answer { result: Some(!is_same), ..Answer::default() })
+    Ok(differs(!is_same))
 }
 
 fn sides(call: &ContainerCall, before: &str, after: &str) -> Option<serde_json::Value> {

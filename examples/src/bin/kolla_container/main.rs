@@ -11,6 +11,7 @@ mod answer;
 mod arguments;
 mod call;
 mod config;
+mod connect;
 mod container;
 mod convert;
 mod differences;
