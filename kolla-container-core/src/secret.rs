@@ -5,7 +5,7 @@
 /// What makes a name secret also where it is only the end of one of its words: `PGPASSWORD`.
 const ENDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "apikey"];
 
-/// The words that make a name secret, wherever `_`, `-`, `.` or a capital separates words.
+/// The words that make a name secret, wherever `_`, `-` or `.` separates words.
 const WORDS: [&str; 14] = [
     "password",
     "passwd",
@@ -26,9 +26,10 @@ const WORDS: [&str; 14] = [
 /// What stands in for a hidden value.
 pub(crate) const HIDDEN: &str = "(secret)";
 
-/// Whether a value of this name is secret: one of its words, between `_`, `-`, `.` and capitals (`dbKey`), is
-/// password, passwd, pwd, pass, passphrase, token, secret, key, cookie, credential, auth, private or
-/// salt, in any case, also in the plural; or it ends in password, passwd, passphrase, secret, token or apikey.
+/// Whether a value of this name is secret: one of its words, between `_`, `-` and `.`, is
+/// password, passwd, pwd, pass, passphrase, token, secret, key, cookie, credential, auth, private,
+/// salt or sshpass, in any case, also in the plural. So is the last of the words that are told apart by capitals alone
+/// (`dbKey`), and a word that ends in password, passwd, passphrase, secret, token or apikey (`PGPASSWORD`).
 ///
 /// ```
 /// use kolla_container_core::is_secret_name;
@@ -39,7 +40,7 @@ pub(crate) const HIDDEN: &str = "(secret)";
 /// assert!(!is_secret_name("KEYSTONE_URL"));
 /// ```
 pub fn is_secret_name(name: &str) -> bool {
-    name.split(['_', '-', '.', '/']).any(|word| is_secret_in_a_word(word) || parts(word).any(is_secret_in_a_word))
+    name.split(['_', '-', '.', '/']).any(|word| is_secret_in_a_word(word) || is_secret_in_a_word(last_part(word)))
 }
 
 fn is_secret_in_a_word(word: &str) -> bool {
@@ -52,17 +53,12 @@ fn is_secret_in_a_word(word: &str) -> bool {
     WORDS.iter().any(is) || ENDS.iter().any(ends)
 }
 
-/// What a word is written together from, each with a capital: `db` and `Password` of `dbPassword`.
-fn parts(word: &str) -> impl Iterator<Item = &str> {
-    let mut rest = word;
-    std::iter::from_fn(move || {
-        let begins = |(before, after): (&u8, &u8)| before.is_ascii_lowercase() && after.is_ascii_uppercase();
-        let bytes = rest.as_bytes();
-        let end = bytes.iter().zip(bytes.iter().skip(1)).position(begins).map_or(rest.len(), |at| at + 1);
-        let (part, after) = rest.split_at_checked(end)?;
-        rest = after;
-        (!part.is_empty()).then_some(part)
-    })
+/// The end of a word from its last capital behind a small letter on: `Password` of `dbPassword`.
+fn last_part(word: &str) -> &str {
+    let begins =
+        |pair: &[u8]| matches!(pair, [before, after] if before.is_ascii_lowercase() && after.is_ascii_uppercase());
+    let start = word.as_bytes().windows(2).rposition(begins).map_or(0, |at| at + 1);
+    word.get(start..).unwrap_or(word)
 }
 
 /// Whether the value assigned to `word` is secret: by its name, also behind dashes, or behind the one
@@ -235,13 +231,23 @@ mod tests {
             "SSH_KEYS",
             "private",
         ];
-        let ends = ["PGPASSWORD", "dbpasswords", "APIKEY", "adminPassword", "sshKey", "SSHPASS", "clientSecretId"];
+        let ends = ["PGPASSWORD", "dbpasswords", "APIKEY", "adminPassword", "sshKey", "SSHPASS"];
         for secret in words.into_iter().chain(ends) {
             assert!(is_secret_name(secret), "{secret}");
         }
-        for plain in
-            ["KEYSTONE", "MONKEY", "COMPASS", "AUTHOR", "TOKENIZER", "PASSAGE", "COOKIES2", "OpenStack", "ä", ""]
-        {
+        for plain in [
+            "KEYSTONE",
+            "MONKEY",
+            "COMPASS",
+            "AUTHOR",
+            "TOKENIZER",
+            "PASSAGE",
+            "COOKIES2",
+            "KeyError",
+            "PrivateTmp",
+            "ä",
+            "",
+        ] {
             assert!(!is_secret_name(plain), "{plain}");
         }
     }
@@ -262,6 +268,8 @@ mod tests {
             "token: expected a text",
             "environment[API_KEY]: this is a number, here goes a text",
             "it's a key, isn't it",
+            "KeyError: 'transport_url'",
+            "ssh -o StrictHostKeyChecking=no node1 uptime",
             "quay.io/kolla/nova-api:2026.1@sha256:00ff",
             "übergrößenträger 'ä' \\",
             "/run/secrets/token",

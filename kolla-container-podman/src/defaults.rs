@@ -135,14 +135,11 @@ fn always(features: Features) -> Features {
         .without("device_requests", "Podman takes devices of the CDI, by name")
         .without("healthcheck.start_interval", "Podman has a check of its own for the start")
         .without("namespaces.user.private", "Podman needs to know which ids: auto, keep-id and nomap do")
-        .without(
-            "deploy.replace.start-first",
-            "in a network of its own it is found by the name that it was started with",
-        )
         .without("network.links", "Podman has none: containers of a network know each other by name")
         .without("network.networks.mac", "of a hardware address Podman does not tell whether it was asked for")
         .without("resources.kernel_memory", "Podman does not take it")
         .unreporting(&UNREPORTED)
+        .naming_at_start()
 }
 
 fn features(version: &Version, cgroup_version: u8, is_rootless: bool) -> Features {

@@ -11,6 +11,7 @@ use crate::unit;
 
 /// What everybody may read, and its owner may write; what somebody has kept from others stays so.
 const MODE: u32 = 0o644;
+const OWNERS: u32 = 0o600;
 
 /// A folder of units.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ impl Files {
         let path = self.folder.join(name);
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder)?;
-        let mode = found(fs::metadata(&path))?.map_or(MODE, |there| there.permissions().mode() & MODE);
+        let mode = found(fs::metadata(&path))?.map_or(MODE, |there| there.permissions().mode() & MODE | OWNERS);
         let mut file = tempfile::Builder::new().prefix(".kolla-container-").tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().set_permissions(Permissions::from_mode(mode))?;

@@ -59,6 +59,7 @@ pub(super) fn plan(
         Some(wanted) => subject.towards(&wanted, survivor.as_deref(), forced),
         None => subject.without_spec(survivor.as_deref()),
     }
+    subject.note_hidden_unit();
     subject.plan
 }
 
@@ -175,7 +176,7 @@ impl Subject<'_> {
     /// restarted although it runs.
     fn reach_state(&mut self, old: &ContainerState, forced: Option<&Cause>) {
         let target = Target::Existing(old.id.clone());
-        if matches!(self.goal, Goal::Created(_)) {
+        if matches!(self.goal, Goal::Created(_)) && !self.revived {
             return;
         }
         let wants_pause = matches!(self.goal, Goal::Paused(_));
@@ -349,6 +350,15 @@ impl Subject<'_> {
     pub(super) fn note_others(&mut self) {
         if self.unit.is_kept_by_others {
             let note = "a unit of its name that this library did not write may start it again: adopt or stop that unit";
+            self.plan.notes.push(note.to_owned());
+        }
+    }
+
+    /// A unit of another folder is enabled by the same link as ours, which goes when ours is taken away again.
+    fn note_hidden_unit(&mut self) {
+        let is_hidden = self.unit.there.is_some_and(|there| there.text.is_empty() && there.enabled && !there.masked);
+        if is_hidden && self.plan.steps.iter().any(|step| matches!(step.action, Action::InstallUnit { .. })) {
+            let note = "its unit in another folder is hidden by ours; taken back, that one has to be enabled again";
             self.plan.notes.push(note.to_owned());
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::together::has_joined;
 use super::{ContainerPlan, Goal, Goals, Observation};
+use crate::error::{Error, ErrorKind};
 use crate::name::{ContainerName, ContainerRef};
 
 /// Sorts the plans and notes for each which others come before it: all of those are before it in the list, too.
@@ -23,10 +24,9 @@ pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observ
         waiting.insert(plan.name.clone(), (plan.after.len(), plan));
     }
     // The first, by name, that waits for nobody.
-    while let Some(name) = ready.pop_first().or_else(|| of_circle(&waiting, goals)) {
-        let Some((_, mut plan)) = waiting.remove(&name) else { continue };
-        plan.after.retain(|other| !waiting.contains_key(other));
-        plans.push(plan);
+    while let Some(name) = ready.pop_first().or_else(|| first_of_circle(&waiting, goals)) {
+        let Some((_, plan)) = waiting.remove(&name) else { continue };
+        plans.push(without(plan, |other| waiting.contains_key(other)));
         for next in after.remove(&name).unwrap_or_default() {
             if let Some((left, _)) = waiting.get_mut(&next) {
                 *left = left.saturating_sub(1);
@@ -39,14 +39,29 @@ pub(super) fn order(plans: &mut Vec<ContainerPlan>, goals: &Goals, seen: &Observ
 }
 
 /// Who goes first of those that wait for each other, as when somebody moves from one that is to be removed to one that
-/// this has joined: one that is to be there, and refers to nobody else who waits. There always is one, as goals that refer
-/// to each other are refused.
-fn of_circle<T>(waiting: &BTreeMap<ContainerName, T>, goals: &Goals) -> Option<ContainerName> {
-    let refers_to_none = |name: &&ContainerName| {
+/// this has joined: one whose container stays, and best one that refers to nobody else who waits.
+fn first_of_circle(waiting: &BTreeMap<ContainerName, (usize, ContainerPlan)>, goals: &Goals) -> Option<ContainerName> {
+    let refers_to_none = |name: &ContainerName| {
         let spec = goals.get(name).and_then(Goal::spec);
         spec.is_some_and(|spec| spec.referenced_names().into_iter().all(|other| !waiting.contains_key(other)))
     };
-    waiting.keys().find(refers_to_none).or_else(|| waiting.keys().next()).cloned()
+    let staying = || waiting.iter().filter(|(_, (_, plan))| plan.ends.is_none()).map(|(name, _)| name);
+    staying().find(|name| refers_to_none(name)).or_else(|| staying().next()).or_else(|| waiting.keys().next()).cloned()
+}
+
+/// The plan of one that does not wait for those who come later. Its container cannot go while they stand on it.
+fn without(mut plan: ContainerPlan, comes_later: impl Fn(&ContainerName) -> bool) -> ContainerPlan {
+    let (later, after): (BTreeSet<_>, BTreeSet<_>) = plan.after.into_iter().partition(comes_later);
+    plan.after = after;
+    if let (Some(_), Some(other)) = (&plan.ends, later.first()) {
+        let why = format!(
+            "it has to wait for {other}, and that for it, by what they have joined: \
+             leave it as it is in one run, and change it in the next"
+        );
+        let error = Error::new(ErrorKind::Conflict, "change container", &plan.name).because(why);
+        plan = ContainerPlan { after: plan.after, ..ContainerPlan::refused(plan.name, error) };
+    }
+    plan
 }
 
 /// For each container, which ones come before it.

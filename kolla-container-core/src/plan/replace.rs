@@ -228,8 +228,8 @@ impl Subject<'_> {
             "both would publish fixed ports of the host"
         } else if matches!(wanted.network.mode, Some(NetworkMode::Container(_))) {
             "both would use the network of the same container"
-        } else if let Some(reason) = self.loses_its_name(wanted) {
-            reason
+        } else if self.loses_its_name(wanted) {
+            "its network would go on knowing it by the name that it was started with"
         } else if has_fixed_addresses(wanted) && has_fixed_addresses(&old.config) {
             "both would have fixed addresses"
         } else {
@@ -247,13 +247,13 @@ impl Subject<'_> {
         false
     }
 
-    /// Why a container that runs would not be found by its new name, where an engine does not tell its networks of one.
-    fn loses_its_name(&self, wanted: &ContainerSpec) -> Option<&str> {
-        let reason = self.context.engine.features.refusal("deploy.replace.start-first")?;
+    /// Whether nobody in a network of its own would find it, which it was started in under another name.
+    fn loses_its_name(&self, wanted: &ContainerSpec) -> bool {
         let is_called_so = |endpoint: &Endpoint| endpoint.aliases.contains(self.name.as_str());
         let default = self.context.engine.additions.default_network.as_ref();
         let mut networks = wanted.network.networks.iter().flatten();
-        networks.any(|(name, endpoint)| Some(name) != default && !is_called_so(endpoint)).then_some(reason)
+        self.context.engine.features.names_at_start()
+            && networks.any(|(name, endpoint)| Some(name) != default && !is_called_so(endpoint))
     }
 }
 

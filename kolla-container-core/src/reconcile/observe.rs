@@ -17,6 +17,7 @@ use crate::plan::{Goal, Goals, Leftovers, Needs, Observation};
 use crate::runtime::Runtime;
 use crate::spec::{ContainerSpec, Deploy};
 use crate::state::{ContainerFilter, ContainerState, ContainerSummary, ImageState, Status};
+use crate::timestamp::Timestamp;
 
 /// How long something that passes by itself is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -176,12 +177,10 @@ async fn leftovers(
 /// Whether a new container that is in place already is as well as its own run would have wanted it.
 async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) -> bool {
     let is_at_work = new.owner.until.is_some_and(|until| until > (reconciler.now)());
-    // Nobody watches any more what runs longer than its run: others rely on it, and on what it has done with its data.
-    let has_outlived_it = new.owner.until.zip(new.finished).is_some_and(|(until, finished)| finished > until);
     match &new.status {
         // That run freezes it last of all.
         Status::Paused => return true,
-        _ if has_outlived_it => return true,
+        Status::Exited if has_outlived_its_run(new) => return true,
         // What was never started, or has ended, needs no watching; what nobody may touch, neither.
         Status::Running if reconciler.take_over || !is_at_work => {}
         _ => return false,
@@ -199,6 +198,15 @@ async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) ->
     };
     let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, healthy, settle);
     matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())))
+}
+
+/// Whether it ran, in one go, for longer than the run could take that made it: others have relied on it since, and on what
+/// it has done with its data.
+fn has_outlived_its_run(new: &ContainerState) -> bool {
+    let span = |from: Option<Timestamp>, to: Option<Timestamp>| to.zip(from).map(|(to, from)| to.since(from));
+    // A clock of another machine may have said that it was over before it began.
+    let watched = span(Some(new.created), new.owner.until).filter(|watched| !watched.is_zero());
+    watched.is_some_and(|watched| span(new.started, new.finished).is_some_and(|ran| ran > watched))
 }
 
 async fn look_at_used_images(seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {

@@ -97,6 +97,7 @@ pub struct Features {
     refused: BTreeMap<String, String>,
     updated: Vec<String>,
     unreported: BTreeSet<String>,
+    names_at_start: bool,
 }
 
 impl Features {
@@ -131,6 +132,16 @@ impl Features {
     pub fn unreporting(mut self, fields: &[&str]) -> Self {
         self.unreported.extend(fields.iter().map(|field| (*field).to_owned()));
         self
+    }
+
+    /// With networks that know a container by the name that it was started with, whatever its name becomes.
+    pub fn naming_at_start(self) -> Self {
+        Self { names_at_start: true, ..self }
+    }
+
+    /// Whether networks know a container by the name that it was started with.
+    pub fn names_at_start(&self) -> bool {
+        self.names_at_start
     }
 
     /// Why the engine cannot do `feature`; `None` when it can.

@@ -172,7 +172,7 @@ pub(crate) fn message(body: &[u8]) -> String {
     let text = match serde_json::from_slice(body) {
         Ok(Said { message, cause }) if message.trim().is_empty() => cause,
         Ok(Said { message, .. }) => message,
-        Err(_) => String::from_utf8_lossy(body.get(..LONGEST_TEXT).unwrap_or(body)).into_owned(),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     beginning(text.trim())
 }

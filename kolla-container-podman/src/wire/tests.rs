@@ -120,14 +120,18 @@ async fn what_was_done_and_what_was_done_already_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_says_what_podman_says_of_it() {
-    let long = "x".repeat(5000);
+    let word = "x".repeat(LONGEST_TEXT + 1);
+    let long = format!("no: {word}");
+    let written = json!({"message": long}).to_string();
     let rows = [
         (r#"{"cause": "no", "message": "it says no\n", "response": 500}"#, "it says no"),
         (r#"{"cause": "no", "message": ""}"#, "no"),
         (r#"{"message": 1}"#, r#"{"message": 1}"#),
         ("<html>", "<html>"),
         ("", "500 Internal Server Error"),
-        (&long, &long[..LONGEST_TEXT]),
+        (&long, "no:"),
+        (&written, "no:"),
+        (&word, "500 Internal Server Error"),
     ];
 
     for (body, message) in rows {
