@@ -28,7 +28,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Those of the engine at the socket where its own command would find it.
+    /// Those of the engine at its socket, which has to be one of this machine.
     pub(crate) fn of(engine: Engine) -> Result<Self, Error> {
         let (variable, usual) = place(engine);
         match std::env::var(variable).ok().filter(|named| !named.is_empty()).map(|named| named.parse()) {
