@@ -3,6 +3,7 @@
 use std::env;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use kolla_container_core::state::EngineKind;
 use kolla_container_testkit::Harness;
@@ -117,19 +118,33 @@ pub(crate) async fn kolla_ansibles_module_pulls_as_whoever_has_logged_in(h: &Har
         login
     };
 
-    assert_eq!(pull(json!({})).await["failed"], true);
-    assert_eq!(pull(at("registry.test:5001")).await["changed"], true);
-    // Nobody but the registry that it is for gets to see a password. Without one, Docker's is Docker Hub.
-    assert_eq!(pull(at("elsewhere.test")).await["failed"], true);
     let is_docker = h.runtime().engine().kind == EngineKind::Docker;
-    assert_eq!(pull(login.clone()).await["failed"] == true, is_docker);
+    let may = async |more: Value, expected: bool| {
+        let mut answer = pull(more.clone()).await;
+        // An engine may fail at what it is allowed to, beside others; not at this for long.
+        for _ in 0..5 {
+            if !expected || answer["failed"] != true {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            answer = pull(more.clone()).await;
+        }
+        assert_eq!(answer["failed"] != true, expected, "{answer}");
+        assert!(expected || answer["msg"].as_str().unwrap().contains("registry.test:5001 asks for"), "{answer}");
+    };
+
+    may(json!({}), false).await;
+    may(at("registry.test:5001"), true).await;
+    // Nobody but the registry that it is for gets to see a password. Without one, Docker's is Docker Hub.
+    may(at("elsewhere.test"), false).await;
+    may(login.clone(), !is_docker).await;
 
     // As `docker login` writes it: kit:kit-password; and a context of another engine, which only docker's command heeds.
     let text =
         r#"{"currentContext": "nowhere", "auths": {"registry.test:5001": {"auth": "a2l0OmtpdC1wYXNzd29yZA=="}}}"#;
     std::fs::write(folder.path().join("config.json"), text).unwrap();
-    assert_eq!(pull(json!({})).await["failed"] == true, !is_docker);
-    assert_eq!(pull(at("elsewhere.test")).await["failed"] == true, !is_docker);
+    may(json!({}), is_docker).await;
+    may(at("elsewhere.test"), is_docker).await;
 }
 
 pub(crate) async fn a_new_version_is_pulled_before_the_plan_where_that_is_asked_for(h: &Harness) {
