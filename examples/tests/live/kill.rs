@@ -137,6 +137,30 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     Some(())
 }
 
+/// The engine goes on with a stop that nobody waits for any more, and Docker does not say so.
+pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to_run(h: &Harness) {
+    let mut subject = Subject::new(h, "stubborn").await;
+    let stubborn = subject.other(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "4s"}));
+    let program = subject.program();
+    let made = program.run("apply", &stubborn, &[]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    subject.becomes(stubborn.clone());
+    let before = subject.alone().await;
+    let is_stop = |request: &str| request.contains("/stop").then_some(Moment::Meanwhile);
+    let mut proxy = Proxy::start(&program.socket(), is_stop).unwrap();
+    let running = program.at(proxy.address()).begin("apply", &subject.other(json!({})), &[]).await;
+    let held = proxy.held().await;
+    running.kill().await;
+    drop(held);
+
+    let recovered = subject.program().run("apply", &stubborn, &["--take-over"]).await;
+
+    assert_eq!(recovered.code, Some(0), "{recovered:?}");
+    let after = subject.alone().await;
+    assert_eq!(after.id, before.id, "{recovered:?}");
+    assert_ne!(after.started, before.started, "{recovered:?}");
+}
+
 /// As long as the run that made the new container may be alive, another one touches nothing.
 async fn waits_for_a_run_that_may_be_alive(subject: &Subject<'_>, wanted: &Value, crash: &Found) {
     let refused = subject.program().run("apply", wanted, &[]).await;

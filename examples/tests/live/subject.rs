@@ -55,6 +55,8 @@ impl<'a> Subject<'a> {
             "environment": {"NUMBER": number.to_string()},
             // The last one is another one each time.
             "mounts": ["/data", format!("{}:/named", self.named), format!("/more-{number}")],
+            // As long as a stop takes at most, who takes over waits whether there is one.
+            "stop_timeout": "1s",
             "deploy": {"settle": "300ms"},
         });
         merge(&mut spec, more);

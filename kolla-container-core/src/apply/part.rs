@@ -35,11 +35,12 @@ fn removes(action: &Action) -> bool {
     matches!(action, Action::Remove { .. } | Action::Discard { .. })
 }
 
-/// Whether it starts a container that was there before.
+/// Whether it starts a container that was there before, or waits for the moment when it can.
 fn starts(action: &Action) -> bool {
     matches!(
         action,
         Action::Start { target: Target::Existing(_) }
+            | Action::AwaitStop { .. }
             | Action::Revive { .. }
             | Action::Restart { .. }
             | Action::StartUnit { .. }

@@ -119,6 +119,9 @@ impl Reconciler {
     }
 
     /// Taking over replacements that another run may still be at work on. Default: no, a conflict.
+    ///
+    /// That run must be dead. Its engine may still be at work for it: an old container that is up and wanted is watched for as
+    /// long as a stop takes (its stop timeout, and two seconds), and started again where it ends.
     pub fn taking_over(mut self, take_over: bool) -> Self {
         self.take_over = take_over;
         self
