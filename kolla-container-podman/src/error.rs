@@ -94,6 +94,12 @@ impl Failure {
             if message.contains("creating named volume") && message.contains("volume already exists"))
     }
 
+    /// Whether a layer that a pull had counted on was removed with an image of somebody else.
+    pub(crate) fn is_layer_removed_meanwhile(&self) -> bool {
+        matches!(self, Self::Answered { message, .. } | Self::Said(message)
+            if message.ends_with("layer not known"))
+    }
+
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Answered { status, message } => answered(*status, message),
@@ -236,6 +242,15 @@ mod tests {
 
         assert!(answer(500, race).is_volume_of_another());
         assert!(!answer(500, "volume with name logs already exists: volume already exists").is_volume_of_another());
+    }
+
+    #[test]
+    fn a_layer_that_somebody_else_has_just_removed_is_told_from_one_that_cannot_be_added() {
+        let removed = |message: &str| Failure::Said(message.to_owned()).is_layer_removed_meanwhile();
+
+        assert!(removed("writing blob: adding layer with blob \"sha256:fd0e\": layer not known"));
+        assert!(removed("committing the finished image: creating image \"720c\": layer not known"));
+        assert!(!removed("writing blob: adding layer with blob \"sha256:fd0e\": no space left on device"));
     }
 
     #[test]

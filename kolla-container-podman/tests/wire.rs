@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails to be prepared fails the test")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -315,6 +316,29 @@ async fn a_pull_that_fails_says_so_in_the_middle_of_its_progress() {
     assert_eq!(PullError::of(&error).map(PullError::failure), Some(PullFailure::NoCredentials));
     let report = error.report();
     assert!(report.ends_with("; the engine says: unauthorized: authentication required"), "{report}");
+}
+
+/// Podman counts on a layer of another image that somebody removes before the pull is through.
+#[tokio::test(start_paused = true)]
+async fn a_pull_that_loses_a_layer_to_the_removal_of_another_image_is_tried_again() {
+    for (lost, tries, is_there) in [(2, 3, true), (100, 6, false)] {
+        let left = AtomicUsize::new(lost);
+        let engine = Engine::new(move |_| {
+            let before = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            let last = match before {
+                Ok(_) => r#"{"error": "writing blob: adding layer with blob \"sha256:ab\": layer not known"}"#,
+                Err(_) => r#"{"status": "Download complete", "id": "ab"}"#,
+            };
+            Answer::of(200, &format!("{{\"status\": \"Pulling fs layer\", \"id\": \"ab\"}}\n{last}\n"))
+        })
+        .await;
+
+        let pull = engine.podman.pull_image(&ImageToPull::new("node1:5000/app:1".parse().unwrap()));
+        let pulled = pull.try_collect::<Vec<_>>().await;
+
+        assert_eq!(engine.asked.lock().unwrap().len(), tries);
+        assert_eq!(pulled.is_ok(), is_there, "{pulled:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

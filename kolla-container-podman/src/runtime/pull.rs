@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kolla_container_core::state::{Archive, Credentials, ImageToPull, PullProgress};
-use kolla_container_core::{Error, ErrorKind, ImageRef, Result};
+use kolla_container_core::{ErrorKind, ImageRef, Result};
 use semver::Version;
 use serde::Deserialize;
 use serde_json::json;
@@ -18,15 +18,36 @@ use crate::wire::Call;
 /// The first Podman whose own API tells the bytes of a pull (`compatMode`).
 const TELLS_BYTES: Version = Version::new(4, 8, 0);
 
+/// How often a pull is tried again that has lost a layer to somebody who removed an image: one that Podman had already
+/// counted on is fetched then.
+const TRIES: usize = 5;
+
 impl Podman {
+    /// What is pulled has no name until all of it is there, and who removes an image in that time takes a layer along that
+    /// the other one has as well (containers/podman#18659).
     pub(super) fn pull(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
-        let (client, call, pull) = (self.client.clone(), self.pull_call(pull), pull.clone());
-        let progress = async move {
-            let bytes = client.stream(call).await.map_err(|failure| error::of_pull(&pull, &failure))?;
-            Ok::<_, Error>(
-                lines::progress(bytes).map(move |line| line.map_err(|failure| error::of_pull(&pull, &failure))),
-            )
-        };
+        let (engine, pull) = (self.clone(), pull.clone());
+        let begun = (engine.pull_once(&pull), 0..TRIES);
+        let asked = pull.clone();
+        let progress = stream::unfold(begun, move |(mut progress, mut tries)| {
+            let (engine, pull) = (engine.clone(), pull.clone());
+            async move {
+                loop {
+                    match progress.next().await? {
+                        Err(failure) if failure.is_layer_removed_meanwhile() && tries.next().is_some() => {
+                            progress = engine.pull_once(&pull);
+                        }
+                        line => return Some((line, (progress, tries))),
+                    }
+                }
+            }
+        });
+        Box::pin(progress.map(move |line| line.map_err(|failure| error::of_pull(&asked, &failure))))
+    }
+
+    fn pull_once(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress, Failure>> {
+        let (client, call) = (self.client.clone(), self.pull_call(pull));
+        let progress = async move { client.stream(call).await.map(lines::progress) };
         Box::pin(stream::once(progress).try_flatten())
     }
 
