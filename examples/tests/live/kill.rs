@@ -79,7 +79,7 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     let more = match ends {
         Ends::Well => json!({}),
         // A busy engine takes its time to notice the end.
-        Ends::Badly => json!({"image": EXITS, "deploy": {"settle": "3s"}}),
+        Ends::Badly => json!({"image": EXITS, "deploy": {"settle": "6s"}}),
     };
     let wanted = subject.other(more);
 
@@ -114,7 +114,7 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     let program = program.at(recovery.address());
     let mut back = subject.spec();
     if ends == Ends::Badly {
-        subject.watch(&mut back, "3s");
+        subject.watch(&mut back, "6s");
     }
     let recover = async || program.run("apply", &back, &["--take-over"]).await;
     let mut recovered = recover().await;
@@ -140,7 +140,7 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
 /// The engine goes on with a stop that nobody waits for any more, and Docker does not say so.
 pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to_run(h: &Harness) {
     let mut subject = Subject::new(h, "stubborn").await;
-    let stubborn = subject.other(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "4s"}));
+    let stubborn = subject.other(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "10s"}));
     let program = subject.program();
     let made = program.run("apply", &stubborn, &[]).await;
     assert_eq!(made.code, Some(0), "{made:?}");

@@ -43,7 +43,6 @@ impl Run<'_> {
                 let warnings = runtime.update_container(&self.id(target)?, update).await?;
                 self.heed(warnings, &stated_fields(&update.as_spec()), "update container")
             }
-            Action::AwaitStop { target, at_most } => self.await_stop(&self.id(target)?, *at_most).await,
             Action::Revive { target } => {
                 if let Err(error) = runtime.start_container(&self.id(target)?).await {
                     self.report.warnings.push(format!("it could not be started again: {}", error.report()));
@@ -231,13 +230,6 @@ impl Run<'_> {
         match made {
             Some(id) => runtime.discard_container(&id).await,
             None => Ok(()),
-        }
-    }
-
-    async fn await_stop(&self, id: &ContainerId, at_most: Duration) -> Result<()> {
-        match tokio::time::timeout(at_most, self.means.runtime.wait_container(id)).await {
-            Ok(Err(error)) if error.kind() != ErrorKind::NotFound => Err(error),
-            Ok(_) | Err(_) => Ok(()),
         }
     }
 

@@ -35,12 +35,11 @@ fn removes(action: &Action) -> bool {
     matches!(action, Action::Remove { .. } | Action::Discard { .. })
 }
 
-/// Whether it starts a container that was there before, or waits for the moment when it can.
+/// Whether it starts a container that was there before.
 fn starts(action: &Action) -> bool {
     matches!(
         action,
         Action::Start { target: Target::Existing(_) }
-            | Action::AwaitStop { .. }
             | Action::Revive { .. }
             | Action::Restart { .. }
             | Action::StartUnit { .. }

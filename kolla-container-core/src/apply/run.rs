@@ -283,7 +283,6 @@ pub(super) fn target(action: &Action) -> Option<&Target> {
         | Action::Rename { target, .. }
         | Action::Update { target, .. }
         | Action::Remove { target, .. }
-        | Action::AwaitStop { target, .. }
         | Action::Revive { target }
         | Action::Verify { target, .. }
         | Action::WaitForExit { target, .. } => Some(target),

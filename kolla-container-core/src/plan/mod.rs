@@ -40,9 +40,6 @@ use crate::supervisor::Supervisor;
 use crate::text::words;
 use crate::violation::Violations;
 
-/// How long an engine lets a container take to stop that states no time.
-const DEFAULT_STOP_TIME: Duration = Duration::from_secs(10);
-
 words! {
     /// What becomes of a container.
     pub enum Effect ("effect") {
@@ -176,7 +173,7 @@ impl ContainerPlan {
             together: BTreeSet::new(),
             refused: None,
             deadlines: Deadlines::default(),
-            stop_time: DEFAULT_STOP_TIME,
+            stop_time: Duration::from_secs(10),
             survivor: None,
             ends: None,
             joined: BTreeSet::new(),
@@ -239,7 +236,6 @@ impl ContainerPlan {
                 let health = if *healthy { self.deadlines.healthy() } else { Duration::ZERO };
                 request.saturating_add(*settle).saturating_add(health)
             }
-            Action::AwaitStop { at_most, .. } => request.saturating_add(*at_most),
             // Its output is read afterwards.
             Action::WaitForExit { deadline, .. } => {
                 deadline.map_or(Duration::MAX, |deadline| deadline.as_duration().saturating_add(request))

@@ -6,7 +6,7 @@
 //! | `name` | `.next` | `.previous` | |
 //! |---|---|---|---|
 //! | any | none | none | nothing was interrupted |
-//! | id = replaces of next | labelled | none | if `name` is wanted up, await a stop under way and start it; remove next |
+//! | id = replaces of next | labelled | none | start `name` if it is wanted up, remove next |
 //! | none | labelled | id = replaces of next | rename previous to name, start, remove next |
 //! | none | labelled, what it replaces is gone | none | rename next to name |
 //! | labelled, verifies | none | id = replaces of name | remove previous |
@@ -17,19 +17,13 @@
 //! Of containers that were replaced together, all or none verify in this sense: those are put back whose
 //! old one is still needed by another (`reconcile/unfinished.rs`).
 
-use std::time::Duration;
-
 use super::step::{Action, Cause, Steps, Target};
 use super::unit::Unit;
-use super::{Context, DEFAULT_STOP_TIME, Goal, Leftovers, Observation, Step};
+use super::{Context, Goal, Leftovers, Observation, Step};
 use crate::error::{Error, ErrorKind};
 use crate::name::ContainerName;
-use crate::quantity::TimeSpan;
 use crate::state::{ContainerState, ContainerUpdate, Status};
 use crate::timestamp::Timestamp;
-
-/// How long an engine may take to end a container that has not ended by itself.
-const TO_KILL: Duration = Duration::from_secs(2);
 
 /// What is done first, and the container that is there afterwards.
 #[derive(Debug, Default)]
@@ -64,21 +58,20 @@ pub(super) fn recover(
         may_be_up: matches!(goal, Goal::Created(_)),
         unit,
         context,
-        now: seen.at,
         steps: Steps::because(Cause::Interrupted),
         revived: false,
     };
     let mut unit_stopped = false;
     let survivor = match (there, next, previous) {
         (Some(old), Some(new), None) if is_replaced(old) => {
-            way.still_at_work(new)?;
+            way.still_at_work(new, seen.at)?;
             way.stop(new);
             let old = way.revive(old.clone(), new);
             way.remove(new);
             Some(old)
         }
         (None, Some(new), Some(old)) if is_replaced(old) => {
-            way.still_at_work(new)?;
+            way.still_at_work(new, seen.at)?;
             unit_stopped = way.stop_unit();
             way.stop(new);
             let old = way.put_back(old, new);
@@ -86,13 +79,13 @@ pub(super) fn recover(
             Some(old)
         }
         (None, Some(new), None) if replaces.is_some() && *replaced_is_gone => {
-            way.still_at_work(new)?;
+            way.still_at_work(new, seen.at)?;
             // It has the data of the one that is gone.
             way.steps.committed(Action::Rename { target: Target::Existing(new.id.clone()), to: name.clone() });
             Some(ContainerState { name: name.clone(), ..new.clone() })
         }
         (Some(new), None, Some(old)) if is_replaced(old) => {
-            way.still_at_work(new)?;
+            way.still_at_work(new, seen.at)?;
             if *verified || is_half_removed(old) {
                 let target = Target::Existing(old.id.clone());
                 way.steps.committed(Action::Remove { target, only_named: Some(name.previous()) });
@@ -133,17 +126,15 @@ struct Way<'a> {
     may_be_up: bool,
     unit: &'a Unit<'a>,
     context: &'a Context<'a>,
-    /// When it was observed.
-    now: Timestamp,
     steps: Steps,
     revived: bool,
 }
 
 impl Way<'_> {
     /// A run that may still be alive must not be disturbed.
-    fn still_at_work(&self, record: &ContainerState) -> Result<(), Error> {
+    fn still_at_work(&self, record: &ContainerState, now: Timestamp) -> Result<(), Error> {
         match record.owner.until {
-            Some(until) if until > self.now && !self.context.take_over => Err(being_replaced(self.name, record)),
+            Some(until) if until > now && !self.context.take_over => Err(being_replaced(self.name, record)),
             _ => Ok(()),
         }
     }
@@ -182,33 +173,13 @@ impl Way<'_> {
             old.config.restart = Some(policy);
         }
         let was_up = || old.finished.is_some_and(|finished| finished >= new.created);
-        let comes_back = self.wants_it_up || (self.may_be_up && (old.status.is_up() || was_up()));
-        let stopping = self.stop_under_way(&old, new).filter(|_| comes_back);
-        if let Some(at_most) = stopping {
-            self.steps.committed(Action::AwaitStop { target: target.clone(), at_most });
-        }
-        if comes_back && (stopping.is_some() || !old.status.is_up()) {
+        if (self.wants_it_up || (self.may_be_up && was_up())) && !old.status.is_up() {
             self.steps.committed(Action::Revive { target });
             self.revived = true;
             old.status = Status::Running;
             (old.exit, old.finished) = (None, None);
         }
         old
-    }
-
-    /// How long the engine may still be at work to stop the old one: it goes on with that when the run that has asked for it
-    /// is dead, and Docker says that the container runs until it has ended.
-    fn stop_under_way(&self, old: &ContainerState, new: &ContainerState) -> Option<Duration> {
-        let stated = [old, new].into_iter().filter_map(|container| container.config.stop_timeout).max();
-        let stop = stated.map_or(DEFAULT_STOP_TIME, TimeSpan::as_duration).saturating_add(TO_KILL);
-        let run = new.owner.until.map(|until| until.since(self.now)).unwrap_or_default();
-        match old.status {
-            Status::Stopping => Some(stop),
-            // The unit is told to stop, and knows that it does.
-            _ if self.unit.is_wanted() && self.wants_it_up => None,
-            _ if old.status.is_up() && !run.is_zero() => Some(stop.min(run)),
-            _ => None,
-        }
     }
 
     /// Removes the new container with its own anonymous volumes; those of the old one it has mounted by their names.

@@ -135,15 +135,7 @@ pub enum Action {
         /// What changes.
         update: Box<ContainerUpdate>,
     },
-    /// Waits for the end of a container that an interrupted run may have asked its engine to stop: the engine goes on with
-    /// that when nobody waits for it any more, and tells nobody. One that goes on running is not being stopped.
-    AwaitStop {
-        /// Which one.
-        target: Target,
-        /// How long a stop would take.
-        at_most: Duration,
-    },
-    /// Starts a container that an interrupted run has stopped, if it can be started; one that runs stays as it is.
+    /// Starts a container that an interrupted run has stopped, if it can be started.
     Revive {
         /// Which one.
         target: Target,
@@ -217,7 +209,7 @@ pub struct Replaced {
 impl Action {
     /// Whether it can be left at any moment: it only looks and waits, or fetches what nobody uses yet.
     pub fn can_be_left(&self) -> bool {
-        matches!(self, Self::Verify { .. } | Self::WaitForExit { .. } | Self::AwaitStop { .. } | Self::PullImage { .. })
+        matches!(self, Self::Verify { .. } | Self::WaitForExit { .. } | Self::PullImage { .. })
     }
 }
 
@@ -239,7 +231,6 @@ impl fmt::Display for Action {
                 let fields = crate::diff::stated_fields(&update.as_spec());
                 write!(f, "update {} of {target} in place", fields.join(" and "))
             }
-            Self::AwaitStop { target, .. } => write!(f, "wait whether {target} is being stopped"),
             Self::Revive { target } => write!(f, "start {target} again"),
             Self::Remove { target, .. } | Self::Discard { target } => write!(f, "remove {target}"),
             Self::Verify { target, healthy: true, .. } => write!(f, "verify that {target} stays up and well"),

@@ -154,7 +154,6 @@ impl ContainerPlan {
                 let fields = stated_fields(&update.as_spec());
                 format!("update {}{} in place", fields.join(" and "), who(target).replacen(' ', " of ", 1))
             }
-            Action::AwaitStop { .. } => "wait whether it is being stopped".to_owned(),
             Action::Revive { target } => format!("start{} again", who(target)),
             Action::Remove { target, .. } | Action::Discard { target } => format!("remove{}", who(target)),
             Action::Verify { healthy: true, .. } => "verify that it stays up and well".to_owned(),

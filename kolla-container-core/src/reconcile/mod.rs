@@ -3,6 +3,7 @@
 mod checks;
 mod lock;
 mod observe;
+mod stopping;
 mod unfinished;
 
 use std::sync::Arc;
@@ -120,8 +121,8 @@ impl Reconciler {
 
     /// Taking over replacements that another run may still be at work on. Default: no, a conflict.
     ///
-    /// That run must be dead. Its engine may still be at work for it: an old container that is up and wanted is watched for as
-    /// long as a stop takes (its stop timeout, and two seconds), and started again where it ends.
+    /// That run must be dead. Its engine may still be stopping a container for it, and Docker does not say so: each look waits until
+    /// that is over, for as long as a stop takes at most (the stop timeouts, and two seconds), where there may be one.
     pub fn taking_over(mut self, take_over: bool) -> Self {
         self.take_over = take_over;
         self

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::Reconciler;
+use super::{Reconciler, stopping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image_ref::ImageRef;
 use crate::name::{ContainerId, ContainerName, ContainerRef, ImageId};
@@ -23,6 +23,16 @@ use crate::timestamp::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
+    let seen = look(goals, reconciler).await?;
+    let stopping = stopping::old_ones(goals, &seen, reconciler);
+    if stopping.is_empty() {
+        return Ok(seen);
+    }
+    stopping::are_over(stopping, reconciler).await;
+    look(goals, reconciler).await
+}
+
+async fn look(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
     let runtime = reconciler.runtime.as_ref();
     let mut seen = Observation::empty((reconciler.now)());
     if goals.is_empty() {
@@ -193,7 +203,8 @@ async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) ->
     } else {
         let waits = healthy && new.config.healthcheck.is_active();
         let patience = if waits { deploy.deadlines.healthy() } else { Duration::ZERO };
-        let settle = deploy.settle_time();
+        // It may have been well, and be being stopped for the old one all the same.
+        let settle = deploy.settle_time().max(stopping::rest([new], new, (reconciler.now)()));
         (settle, settle.saturating_add(deploy.deadlines.request()).saturating_add(patience))
     };
     let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, healthy, settle);

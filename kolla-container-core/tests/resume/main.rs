@@ -2,8 +2,9 @@
 //! by a critical reader, and is told once.
 #![expect(clippy::expect_used, reason = "what fails to be prepared fails the test")]
 
+mod stopping;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use kolla_container_core::diff::Comparison;
 use kolla_container_core::layer::{Fault, Layered};
@@ -152,49 +153,6 @@ async fn what_ran_before_an_interruption_runs_after_it_though_nobody_asks_for_th
     cut_at(&engine, "rename_container", Timestamp::now, &wanted).await;
     assert!(reconcile(&over(&engine), &wanted).await.is_success());
     assert!(!see(&engine, "db").await.status.is_up());
-}
-
-/// The engine goes on stopping it when nobody waits for that any more.
-#[tokio::test(start_paused = true)]
-async fn a_stop_that_is_under_way_is_over_before_the_old_container_is_left_to_run() {
-    for goal in [Goal::running as fn(ContainerSpec) -> Goal, |spec| Goal::Created(Box::new(spec))] {
-        let before = json!({"image": "stubborn", "stop_timeout": "7s"});
-        let engine = started(&db(running(before.clone()))).await;
-        let old = see(&engine, "db").await;
-        cut_at(&engine, "stop_container", Timestamp::now, &db(running(image(2)))).await;
-        let stop = tokio::spawn({
-            let (engine, id) = (engine.clone(), old.id.clone());
-            async move { engine.stop_container(&id, None).await }
-        });
-        tokio::task::yield_now().await;
-
-        let report = reconcile(&over(&engine), &db(goal(spec(before)))).await;
-
-        stop.await.expect("it ends").expect("it can be stopped");
-        assert!(report.is_success(), "{report}");
-        let after = see(&engine, "db").await;
-        assert_eq!((after.id, after.status), (old.id, Status::Running), "{report}");
-        assert_ne!(after.started, old.started, "{report}");
-    }
-}
-
-/// And one that nobody stops is only watched, for as long as a stop would take.
-#[tokio::test(start_paused = true)]
-async fn an_old_container_that_is_not_being_stopped_is_left_alone() {
-    for (passes, waits) in [(false, true), (true, false)] {
-        let engine = started(&db(running(image(1)))).await;
-        let old = see(&engine, "db").await;
-        let now = if passes { beginning } else { Timestamp::now };
-        cut_at(&engine, "stop_container", now, &db(running(image(2)))).await;
-        let begun = tokio::time::Instant::now();
-
-        let report = reconcile(&over(&engine), &db(running(image(1)))).await;
-
-        assert!(report.is_success(), "{report}");
-        let after = see(&engine, "db").await;
-        assert_eq!((after.id, after.started), (old.id, old.started), "{report}");
-        assert_eq!(begun.elapsed() >= Duration::from_secs(10), waits, "{report}");
-    }
 }
 
 /// Its unit runs it then.
