@@ -37,7 +37,7 @@ fn reconciler(h: &Harness) -> Reconciler {
 }
 
 fn goals(h: &Harness, names: &[ContainerName]) -> Goals {
-    let spec = || h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 20, "interval": 60}}}));
+    let spec = || h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 60, "interval": 180}}}));
     names.iter().map(|name| (name.clone(), Goal::running(spec()))).collect()
 }
 
@@ -84,14 +84,14 @@ async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     // It lives longer than a start is watched.
     let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["echo started; sleep 5; exit 3"]});
     let id = h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 45}}}));
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 90}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
     h.supervisor().start(&name).await.unwrap();
 
     let mut active = Active::Activating;
-    for _ in 0..900 {
+    for _ in 0..1800 {
         active = h.supervisor().unit(&name).await.unwrap().unwrap().active;
         if active == Active::Failed {
             break;
@@ -131,7 +131,7 @@ async fn come_back(h: &Harness, meanwhile: impl FnOnce()) {
 
     for (name, id) in names.iter().zip(before) {
         let mut last = None;
-        for _ in 0..600 {
+        for _ in 0..1800 {
             // The engine is away for a while.
             let container = h.runtime().container(name).await;
             let unit = h.supervisor().unit(name).await.unwrap().unwrap().active;

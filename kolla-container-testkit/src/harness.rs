@@ -147,7 +147,7 @@ impl Harness {
         // An engine with much to do notices an end some time after it.
         let ending =
             [&self.ground.images.exits, &self.ground.images.exits_with_volume].map(|image| json!(image.to_string()));
-        let settle = if ending.contains(&fields["image"]) { "3s" } else { "500ms" };
+        let settle = if ending.contains(&fields["image"]) { "10s" } else { "500ms" };
         let deploy = fields.entry("deploy").or_insert_with(|| json!({}));
         deploy.as_object_mut().unwrap().entry("settle").or_insert_with(|| json!(settle));
         ContainerSpec::from_value(written).unwrap()

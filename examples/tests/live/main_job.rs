@@ -309,7 +309,7 @@ pub(crate) async fn ctrl_c_twice_drops_everything_and_the_next_run_puts_it_right
     assert!(subject.look().await.is_interrupted());
     // It looks first whether the new container becomes healthy.
     let mut old = subject.spec();
-    old["containers"][h.name("web").as_str()]["deploy"]["deadlines"] = json!({"request": "20s", "healthy": "2s"});
+    old["containers"][h.name("web").as_str()]["deploy"]["deadlines"] = json!({"request": "60s", "healthy": "2s"});
     let recovered = program.run("apply", &old, &["--take-over"]).await;
     assert_eq!(recovered.code, Some(0), "{recovered:?}");
     assert_eq!(subject.alone().await.id, before.id);

@@ -70,7 +70,7 @@ impl<'a> Subject<'a> {
 
     /// Whether the new container of a run that is no more comes up only now: the engine may still be at work.
     pub(crate) async fn finds_a_late_one(&self) -> bool {
-        for _ in 0..20 {
+        for _ in 0..60 {
             if self.look().await.places().contains_key("next") {
                 return true;
             }

@@ -18,7 +18,7 @@ use crate::error::{Asked, Failure};
 use crate::wire::Call;
 
 /// When the pause between two looks at images, each twice the one before, is too long for another one.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// An entry of a list of containers.
 #[derive(Debug, Deserialize)]

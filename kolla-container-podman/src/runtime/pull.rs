@@ -20,11 +20,11 @@ const TELLS_BYTES: Version = Version::new(4, 8, 0);
 
 /// How often a pull is tried again that has lost a layer to somebody who removed an image: one that Podman had already
 /// counted on is fetched then.
-const TRIES: usize = 5;
+const TRIES: usize = 2;
 
 impl Podman {
     /// What is pulled has no name until all of it is there, and who removes an image in that time takes a layer along that
-    /// the other one has as well (containers/podman#18659).
+    /// the other one has as well; so it is where an image is built (containers/podman#18659).
     pub(super) fn pull(&self, pull: &ImageToPull) -> BoxStream<'static, Result<PullProgress>> {
         let (engine, pull) = (self.clone(), pull.clone());
         let begun = (engine.pull_once(&pull), 0..TRIES);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kolla_container_core::Runtime;
 use kolla_container_core::spec::{Command, Signal};
-use kolla_container_core::state::{ContainerFilter, Exec};
+use kolla_container_core::state::{ContainerFilter, Exec, Status};
 use kolla_container_podman::{Address, Connection, Podman};
 use kolla_container_testkit::stories::{Tap, assert_a_look_at_each};
 use kolla_container_testkit::{Harness, cases};
@@ -61,6 +61,8 @@ async fn each_operation_is_as_many_requests_as_it_is_said_to_be(h: &Harness) {
     count("restart");
     podman.kill_container(&id, Signal::KILL).await.unwrap();
     count("kill");
+    // A kill does not wait for the end, which is looked for beside the wire.
+    h.wait_until(&id, |state| state.status == Status::Exited).await;
     podman.wait_container(&id).await.unwrap();
     count("wait");
     podman.start_container(&id).await.unwrap();

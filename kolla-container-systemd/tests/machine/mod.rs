@@ -110,7 +110,7 @@ pub(crate) fn property_at(socket: &Path, unit: &str, name: &str) -> String {
     let path = format!("/org/freedesktop/systemd1/unit/{}", unit.chars().map(escape).collect::<String>());
     let address = bus(socket);
     let said = Command::new("busctl")
-        .args([&format!("--address={address}"), "get-property", "org.freedesktop.systemd1", &path])
+        .args([&format!("--address={address}"), "--timeout=300", "get-property", "org.freedesktop.systemd1", &path])
         .args(["org.freedesktop.systemd1.Unit", name])
         .output()
         .unwrap();

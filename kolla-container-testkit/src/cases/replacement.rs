@@ -159,7 +159,7 @@ async fn a_new_container_that_ends_at_once_is_taken_back(h: &Harness) {
 async fn a_new_container_that_crashes_in_a_loop_is_taken_back(h: &Harness) {
     let image = h.images().exits.to_string();
 
-    fails(h, h.spec(json!({"image": image, "restart": "always", "deploy": {"settle": "3s"}}))).await;
+    fails(h, h.spec(json!({"image": image, "restart": "always", "deploy": {"settle": "10s"}}))).await;
 }
 
 async fn a_new_container_that_gets_unhealthy_is_taken_back(h: &Harness) {
@@ -170,7 +170,7 @@ async fn a_new_container_that_gets_unhealthy_is_taken_back(h: &Harness) {
 
 async fn a_new_container_that_does_not_get_healthy_in_time_is_taken_back(h: &Harness) {
     let image = h.images().never_healthy.to_string();
-    let deadlines = json!({"healthy": "2s", "request": "20s"});
+    let deadlines = json!({"healthy": "2s", "request": "60s"});
 
     let report = fails(h, h.spec(json!({"image": image, "deploy": {"deadlines": deadlines}}))).await;
 
@@ -781,7 +781,7 @@ async fn a_new_container_in_place_that_is_not_well_is_taken_back(h: &Harness) {
     h.runtime().start_container(&new).await.unwrap();
 
     // A busy engine takes its time to notice the end.
-    recovers_to(h, || Goal::running(numbered(h, 1, json!({"deploy": {"settle": "3s"}}))), &old).await;
+    recovers_to(h, || Goal::running(numbered(h, 1, json!({"deploy": {"settle": "10s"}}))), &old).await;
 }
 
 /// A replacement that another run may still be at work on.

@@ -352,7 +352,9 @@ async fn a_paused_container_is_stopped_and_removed_through_its_unit(h: &Harness)
 async fn a_stop_takes_the_time_that_is_asked_for(h: &Harness) {
     let name = h.name("web");
     let image = h.images().stubborn.to_string();
-    reach(h, &name, kept(h, &json!({"image": image, "stop_timeout": "1h"}))).await;
+    // It is not started again before its unit is told to stop.
+    let deploy = json!({"start_limit": {"burst": 10, "interval": 600}});
+    reach(h, &name, kept(h, &json!({"image": image, "stop_timeout": "1h", "deploy": deploy}))).await;
 
     reach(h, &name, Goal::Stopped { grace: Some(TimeSpan::from_secs(1)) }).await;
 

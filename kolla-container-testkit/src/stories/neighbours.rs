@@ -45,8 +45,7 @@ fn client(h: &Harness, network: &Value) -> Goal {
 /// Sees that the client hears from the server, in a moment: who has which name gets about after the start.
 async fn hears(h: &Harness, server: &str) {
     let client = h.see(&h.name("client")).await.id;
-    let script =
-        format!("for i in 1 2 3 4 5 6 7 8 9; do busybox wget -q -O - http://{server} && exit; sleep 1; done; exit 1");
+    let script = format!("for i in $(seq 60); do busybox wget -q -O - http://{server} && exit; sleep 1; done; exit 1");
     assert_eq!(sh(h, &client, &script).await, "hello\n");
 }
 

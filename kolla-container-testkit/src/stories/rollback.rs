@@ -152,7 +152,7 @@ async fn a_new_container_that_ends_at_once_is_taken_back(h: &Harness) {
 
 async fn a_new_container_that_crashes_in_a_loop_is_taken_back(h: &Harness) {
     let old = Old::with(h, json!({"restart": "always"})).await;
-    let looping = json!({"image": h.images().exits.to_string(), "restart": "always", "deploy": {"settle": "3s"}});
+    let looping = json!({"image": h.images().exits.to_string(), "restart": "always", "deploy": {"settle": "10s"}});
 
     let failure = old.survives(Goal::running(old.successor(looping))).await;
 
