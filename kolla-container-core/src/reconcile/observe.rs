@@ -23,13 +23,16 @@ use crate::timestamp::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
-    let seen = look(goals, reconciler).await?;
-    let stopping = stopping::old_ones(goals, &seen, reconciler);
-    if stopping.is_empty() {
-        return Ok(seen);
+    let mut waits_for_stops = reconciler.take_over && !reconciler.look_once;
+    loop {
+        let seen = look(goals, reconciler).await?;
+        let stopping = if waits_for_stops { stopping::old_ones(goals, &seen) } else { Vec::new() };
+        if stopping.is_empty() {
+            return Ok(seen);
+        }
+        stopping::are_over(stopping, reconciler).await;
+        waits_for_stops = false;
     }
-    stopping::are_over(stopping, reconciler).await;
-    look(goals, reconciler).await
 }
 
 async fn look(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {

@@ -28,10 +28,7 @@ pub(super) struct MaybeStopping<'a> {
 }
 
 /// The old containers that an interrupted run may have asked the engine to stop, and that are not to be left to end.
-pub(super) fn old_ones<'a>(goals: &Goals, seen: &'a Observation, reconciler: &Reconciler) -> Vec<MaybeStopping<'a>> {
-    if !reconciler.take_over || reconciler.look_once {
-        return Vec::new();
-    }
+pub(super) fn old_ones<'a>(goals: &Goals, seen: &'a Observation) -> Vec<MaybeStopping<'a>> {
     let may_be_up = goals.iter().filter(|(_, goal)| goal.wants_it_up() || matches!(goal, Goal::Created(_)));
     let maybe = may_be_up.filter_map(|(name, _)| {
         let old = seen.container(name).filter(|old| matches!(old.status, Status::Running | Status::Stopping))?;
