@@ -4,6 +4,7 @@ use kolla_container_testkit::Harness;
 use serde_json::{Value, json};
 
 use crate::lanes::until_it_is_over;
+use crate::main_job::until_the_new_one_runs;
 use crate::proxy::{Moment, Proxy, nth_later_look, nth_write};
 use crate::subject::{Found, Subject};
 
@@ -159,6 +160,31 @@ pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to
     let after = subject.alone().await;
     assert_eq!(after.id, before.id, "{recovered:?}");
     assert_ne!(after.started, before.started, "{recovered:?}");
+}
+
+/// It is well, until it has ended.
+pub(crate) async fn a_new_container_that_is_being_stopped_is_not_taken_for_one_that_is_well(h: &Harness) {
+    let subject = Subject::new(h, "web").await;
+    let before = subject.alone().await;
+    let stubborn = json!({"image": h.images().stubborn.to_string(), "stop_timeout": "10s", "deploy": {"settle": "1h"}});
+    let old = before.id.to_string();
+    let stops_new = move |request: &str| {
+        let stops = request.contains("/stop") && !request.contains(&old);
+        stops.then_some(Moment::Meanwhile)
+    };
+    let program = subject.program();
+    let mut proxy = Proxy::start(&program.socket(), stops_new).unwrap();
+    let running = program.at(proxy.address()).begin("apply", &subject.other(stubborn), &[]).await;
+    until_the_new_one_runs(h, &before.id).await;
+    running.interrupt().await;
+    let held = proxy.held().await;
+    running.kill().await;
+    drop(held);
+
+    let recovered = program.run("apply", &subject.spec(), &["--take-over"]).await;
+
+    assert_eq!(recovered.code, Some(0), "{recovered:?}");
+    assert_eq!(subject.alone().await.id, before.id, "{recovered:?}");
 }
 
 /// As long as the run that made the new container may be alive, another one touches nothing.

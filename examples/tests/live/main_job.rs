@@ -254,7 +254,7 @@ pub(crate) async fn somebody_elses_container_in_the_way_of_a_replacement_is_left
 }
 
 /// Waits until the new container runs under its name.
-async fn until_the_new_one_runs(h: &Harness, old: &ContainerId) {
+pub(crate) async fn until_the_new_one_runs(h: &Harness, old: &ContainerId) {
     let begun = Instant::now();
     loop {
         let is_new = |state: &ContainerState| state.id != *old && state.status == Status::Running;
