@@ -1,6 +1,8 @@
 //! The program is killed at every request of a replacement, and of its undo; the next run makes it good.
 
+use kolla_container_core::state::ContainerState;
 use kolla_container_testkit::Harness;
+use kolla_container_testkit::matrix::merge;
 use serde_json::{Value, json};
 
 use crate::lanes::until_it_is_over;
@@ -10,6 +12,9 @@ use crate::subject::{Found, Subject};
 
 /// An image whose containers end at once.
 const EXITS: &str = "localhost/kit/exits:1";
+
+/// An image whose containers only end when they are killed.
+const STUBBORN: &str = "localhost/kit/stubborn:1";
 
 /// How many requests change something at least until the old container is touched and the new one in place.
 const WRITES: usize = 5;
@@ -138,23 +143,33 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
     Some(())
 }
 
-/// The engine goes on with a stop that nobody waits for any more, and Docker does not say so.
-pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to_run(h: &Harness) {
-    let mut subject = Subject::new(h, "stubborn").await;
-    let stubborn = subject.other(json!({"image": h.images().stubborn.to_string(), "stop_timeout": "10s"}));
+/// Makes the container one that has to be killed in the end, and kills the program while the engine stops it for `wanted`.
+async fn killed_at_its_stop(subject: &mut Subject<'_>, more: Value, wanted: &Value) -> ContainerState {
+    let mut stubborn = json!({"image": STUBBORN, "stop_timeout": "10s"});
+    merge(&mut stubborn, more);
+    let spec = subject.other(stubborn);
     let program = subject.program();
-    let made = program.run("apply", &stubborn, &[]).await;
+    let made = program.run("apply", &spec, &[]).await;
     assert_eq!(made.code, Some(0), "{made:?}");
-    subject.becomes(stubborn.clone());
+    subject.becomes(spec);
     let before = subject.alone().await;
+    subject.write(&before.id, "kept").await;
     let is_stop = |request: &str| request.contains("/stop").then_some(Moment::Meanwhile);
     let mut proxy = Proxy::start(&program.socket(), is_stop).unwrap();
-    let running = program.at(proxy.address()).begin("apply", &subject.other(json!({})), &[]).await;
+    let running = program.at(proxy.address()).begin("apply", wanted, &[]).await;
     let held = proxy.held().await;
     running.kill().await;
     drop(held);
+    before
+}
 
-    let recovered = subject.program().run("apply", &stubborn, &["--take-over"]).await;
+/// The engine goes on with a stop that nobody waits for any more, and Docker does not say so.
+pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to_run(h: &Harness) {
+    let mut subject = Subject::new(h, "web").await;
+    let wanted = subject.other(json!({}));
+    let before = killed_at_its_stop(&mut subject, json!({}), &wanted).await;
+
+    let recovered = subject.program().run("apply", &subject.spec(), &["--take-over"]).await;
 
     assert_eq!(recovered.code, Some(0), "{recovered:?}");
     let after = subject.alone().await;
@@ -162,11 +177,27 @@ pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to
     assert_ne!(after.started, before.started, "{recovered:?}");
 }
 
+/// It is gone when it has ended; the new one, which was to have its data, has them.
+pub(crate) async fn a_stop_under_way_of_one_that_removes_itself_costs_no_data(h: &Harness) {
+    let mut subject = Subject::new(h, "web").await;
+    let wanted = subject.other(json!({}));
+    killed_at_its_stop(&mut subject, json!({"auto_remove": true}), &wanted).await;
+    let new = subject.look().await.places()["next"].clone();
+
+    let recovered = subject.program().run("apply", &wanted, &["--take-over"]).await;
+
+    assert_eq!(recovered.code, Some(0), "{recovered:?}");
+    subject.becomes(wanted);
+    let after = subject.alone().await;
+    assert_eq!(after.id, new, "{recovered:?}");
+    subject.assert_data(&after.id, "kept").await;
+}
+
 /// It is well, until it has ended.
 pub(crate) async fn a_new_container_that_is_being_stopped_is_not_taken_for_one_that_is_well(h: &Harness) {
     let subject = Subject::new(h, "web").await;
     let before = subject.alone().await;
-    let stubborn = json!({"image": h.images().stubborn.to_string(), "stop_timeout": "10s", "deploy": {"settle": "1h"}});
+    let stubborn = json!({"image": STUBBORN, "stop_timeout": "10s", "deploy": {"settle": "1h"}});
     let old = before.id.to_string();
     let stops_new = move |request: &str| {
         let stops = request.contains("/stop") && !request.contains(&old);

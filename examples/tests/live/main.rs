@@ -51,6 +51,7 @@ fn stories() -> Vec<Case> {
             an_undo_killed_before_any_write_is_made_good
             an_undo_killed_during_any_write_is_made_good
             a_stop_under_way_is_over_before_the_old_container_is_left_to_run
+            a_stop_under_way_of_one_that_removes_itself_costs_no_data
             a_new_container_that_is_being_stopped_is_not_taken_for_one_that_is_well;
         together:
             one_that_is_held_up_at_any_write_and_another_one_lose_nothing
