@@ -150,7 +150,7 @@ impl Way<'_> {
 
     /// The old one cannot start while the new one has its ports and its data.
     fn stop(&mut self, new: &ContainerState) {
-        if new.status.is_up() || new.status == Status::Restarting {
+        if new.status.is_up() || matches!(new.status, Status::Restarting | Status::Stopping) {
             let target = Target::Existing(new.id.clone());
             self.steps.committed(Action::Stop { target, grace: new.config.stop_timeout });
         }

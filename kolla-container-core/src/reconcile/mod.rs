@@ -121,8 +121,8 @@ impl Reconciler {
 
     /// Taking over replacements that another run may still be at work on. Default: no, a conflict.
     ///
-    /// That run must be dead. Its engine may still be stopping a container for it, and Docker does not say so: each look waits until
-    /// that is over, for as long as a stop takes at most (the stop timeouts, and two seconds), where there may be one.
+    /// That run must be dead. Its engine may still be stopping a container for it, and Docker does not say so: where that may be,
+    /// each look waits until it is over, for the stop timeout and five seconds at most.
     pub fn taking_over(mut self, take_over: bool) -> Self {
         self.take_over = take_over;
         self

@@ -17,29 +17,35 @@ use crate::plan::{Goal, Goals, Leftovers, Needs, Observation};
 use crate::runtime::Runtime;
 use crate::spec::{ContainerSpec, Deploy};
 use crate::state::{ContainerFilter, ContainerState, ContainerSummary, ImageState, Status};
+use crate::supervisor::UnitState;
 use crate::timestamp::Timestamp;
 
 /// How long something that passes by itself is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn observe(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
-    let mut waits_for_stops = reconciler.take_over && !reconciler.look_once;
-    loop {
-        let seen = look(goals, reconciler).await?;
-        let stopping = if waits_for_stops { stopping::old_ones(goals, &seen) } else { Vec::new() };
-        if stopping.is_empty() {
-            return Ok(seen);
+    let mut waits_for_stops = !reconciler.look_once;
+    let (mut seen, listed) = loop {
+        let (seen, listed) = look(goals, reconciler).await?;
+        let stops = if waits_for_stops { stopping::under_way(goals, &seen, reconciler) } else { Vec::new() };
+        if stops.is_empty() {
+            break (seen, listed);
         }
-        stopping::are_over(stopping, reconciler).await;
+        stopping::are_over(stops, reconciler).await;
         waits_for_stops = false;
-    }
+    };
+    judge_leftovers(goals, &mut seen, reconciler).await?;
+    look_at_used_images(&mut seen, reconciler).await?;
+    give_names(&mut seen, &listed, reconciler).await?;
+    Ok(seen)
 }
 
-async fn look(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
+/// What there is: containers, what was left of replacements, wanted images, units.
+async fn look(goals: &Goals, reconciler: &Reconciler) -> Result<(Observation, Vec<ContainerSummary>)> {
     let runtime = reconciler.runtime.as_ref();
     let mut seen = Observation::empty((reconciler.now)());
     if goals.is_empty() {
-        return Ok(seen);
+        return Ok((seen, Vec::new()));
     }
     let names = goals.iter().map(|(name, _)| name.clone());
     let referenced =
@@ -69,10 +75,8 @@ async fn look(goals: &Goals, reconciler: &Reconciler) -> Result<Observation> {
         }
     }
     look_at_leftovers(&leftovers, goals, &mut seen, reconciler).await?;
-    look_at_used_images(&mut seen, reconciler).await?;
     look_at_units(goals, &mut seen, reconciler).await?;
-    give_names(&mut seen, &leftovers, reconciler).await?;
-    Ok(seen)
+    Ok((seen, leftovers))
 }
 
 /// Runs `look` for each item, some at a time.
@@ -95,7 +99,7 @@ async fn containers(
 }
 
 /// A container once it is not on its way to another state.
-async fn settled(name: &ContainerName, reconciler: &Reconciler) -> Result<Option<ContainerState>> {
+pub(super) async fn settled(name: &ContainerName, reconciler: &Reconciler) -> Result<Option<ContainerState>> {
     let patience = if reconciler.look_once { Duration::ZERO } else { PATIENCE };
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);
@@ -145,8 +149,8 @@ async fn look_at_leftovers(
     let listed: BTreeSet<&ContainerName> = listed.iter().map(|summary| &summary.name).collect();
     let interrupted =
         goals.iter().filter(|(name, _)| listed.contains(&name.next()) || listed.contains(&name.previous()));
-    let looks = each(interrupted, reconciler.jobs, async |(name, goal)| {
-        (name.clone(), leftovers(name, goal, seen.container(name), reconciler).await)
+    let looks = each(interrupted, reconciler.jobs, async |(name, _)| {
+        (name.clone(), leftovers(name, reconciler.runtime.as_ref()).await)
     });
     for (name, look) in looks.await {
         match alone(look)? {
@@ -158,6 +162,24 @@ async fn look_at_leftovers(
             }
         }
     }
+    Ok(())
+}
+
+/// Whether the new containers that are in place already are well, and stay.
+async fn judge_leftovers(goals: &Goals, seen: &mut Observation, reconciler: &Reconciler) -> Result<()> {
+    let in_place = goals.iter().filter_map(|(name, goal)| match seen.leftovers.get(name)? {
+        Leftovers { next: None, previous: Some(_), .. } => Some((name, goal, seen.container(name)?)),
+        _ => None,
+    });
+    let looks = each(in_place, reconciler.jobs, async |(name, goal, new)| {
+        let unit = seen.units.get(name).and_then(Option::as_ref);
+        (name.clone(), verifies(new, goal, unit, reconciler).await)
+    });
+    for (name, verified) in looks.await {
+        if let Some(left) = seen.leftovers.get_mut(&name) {
+            left.verified = verified;
+        }
+    }
     if seen.leftovers.values().any(|leftovers| leftovers.previous.is_some()) {
         look_for_joiners(seen, reconciler).await?;
         super::unfinished::put_back_together(seen);
@@ -165,30 +187,20 @@ async fn look_at_leftovers(
     Ok(())
 }
 
-async fn leftovers(
-    name: &ContainerName,
-    goal: &Goal,
-    there: Option<&ContainerState>,
-    reconciler: &Reconciler,
-) -> Result<Leftovers> {
-    let runtime = reconciler.runtime.as_ref();
+async fn leftovers(name: &ContainerName, runtime: &dyn Runtime) -> Result<Leftovers> {
     let next = runtime.container(&name.next()).await?;
     let previous = runtime.container(&name.previous()).await?;
     let mut leftovers = Leftovers { next, previous, ..Leftovers::default() };
-    match (there, &leftovers.next, &leftovers.previous) {
-        (_, Some(next), None) => {
-            if let Some(replaced) = &next.owner.replaces {
-                leftovers.replaced_is_gone = runtime.container_by_id(replaced).await?.is_none();
-            }
-        }
-        (Some(new), None, Some(_)) => leftovers.verified = verifies(new, goal, reconciler).await,
-        _ => {}
+    if let (Some(next), None) = (&leftovers.next, &leftovers.previous)
+        && let Some(replaced) = &next.owner.replaces
+    {
+        leftovers.replaced_is_gone = runtime.container_by_id(replaced).await?.is_none();
     }
     Ok(leftovers)
 }
 
 /// Whether a new container that is in place already is as well as its own run would have wanted it.
-async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) -> bool {
+async fn verifies(new: &ContainerState, goal: &Goal, unit: Option<&UnitState>, reconciler: &Reconciler) -> bool {
     let is_at_work = new.owner.until.is_some_and(|until| until > (reconciler.now)());
     match &new.status {
         // That run freezes it last of all.
@@ -206,12 +218,13 @@ async fn verifies(new: &ContainerState, goal: &Goal, reconciler: &Reconciler) ->
     } else {
         let waits = healthy && new.config.healthcheck.is_active();
         let patience = if waits { deploy.deadlines.healthy() } else { Duration::ZERO };
-        // It may have been well, and be being stopped for the old one all the same.
-        let settle = deploy.settle_time().max(stopping::rest([new], new, (reconciler.now)()));
+        let settle = deploy.settle_time();
         (settle, settle.saturating_add(deploy.deadlines.request()).saturating_add(patience))
     };
     let verification = crate::apply::verify(reconciler.runtime.as_ref(), &new.id, healthy, settle);
-    matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())))
+    let begun = Instant::now();
+    let is_well = matches!(tokio::time::timeout(deadline, verification).await, Ok(Ok(())));
+    is_well && (reconciler.look_once || !stopping::ends(new, goal, unit, begun, reconciler).await)
 }
 
 /// Whether it ran, in one go, for longer than the run could take that made it: others have relied on it since, and on what

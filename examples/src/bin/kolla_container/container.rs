@@ -7,7 +7,7 @@ use kolla_container_core::apply::RunOutput;
 use kolla_container_core::dialect::kolla::State;
 use kolla_container_core::diff::Comparison;
 use kolla_container_core::images::{ImageManager, PullPolicy};
-use kolla_container_core::plan::{Action, ContainerPlan, Effect, RunOptions};
+use kolla_container_core::plan::{Action, Cause, ContainerPlan, Effect, RunOptions};
 use kolla_container_core::spec::Stale;
 use kolla_container_core::state::{ContainerState, Status};
 use kolla_container_core::{
@@ -58,7 +58,7 @@ impl<'a> Container<'a> {
     }
 
     pub(crate) async fn compare(&self) -> Result<Answer, Failure> {
-        let Some(there) = self.there().await? else {
+        let Some(mut there) = self.there().await? else {
             let missing = Difference::new("container_missing", serde_json::Value::Null, self.name.as_str());
             let diff = self.call.diff.then(|| sides("absent", "running", None));
             return Ok(compared(vec![missing], diff));
@@ -73,6 +73,10 @@ impl<'a> Container<'a> {
         let plan = plan?;
         let mut found = Differences::default();
         if let Some(plan) = plan.containers.first() {
+            if plan.steps.iter().any(|step| step.cause == Cause::Interrupted) {
+                // What had begun to stop it has been waited for.
+                there = self.there().await?.unwrap_or(there);
+            }
             found = Differences::of(plan, &there, self.call);
         }
         if is_without_image? {

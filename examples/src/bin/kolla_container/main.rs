@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
         (Some(file), None) => {
             let program = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy();
             match Call::read(&program, Path::new(&file)) {
-                Ok(call) => act::act(&call).await,
+                Ok(call) => Box::pin(act::act(&call)).await,
                 Err(failure) => failure.into(),
             }
         }
