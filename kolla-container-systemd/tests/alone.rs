@@ -84,7 +84,7 @@ async fn a_container_that_always_ends_reaches_the_start_limit(h: &Harness) {
     // It lives longer than a start is watched.
     let ends = json!({"entrypoint": ["/bin/sh", "-c"], "command": ["echo started; sleep 5; exit 3"]});
     let id = h.create(&name, &h.spec(ends)).await;
-    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 90}}}));
+    let spec = h.spec(json!({"restart": "always", "deploy": {"start_limit": {"burst": 2, "interval": 60}}}));
     let text = h.supervisor().render(&Service::new(name.clone(), h.runtime().engine().kind, &spec));
     h.supervisor().install(&name, &text).await.unwrap();
 
