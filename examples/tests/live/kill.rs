@@ -1,6 +1,7 @@
 //! The program is killed at every request of a replacement, and of its undo; the next run makes it good.
 
-use kolla_container_core::state::ContainerState;
+use kolla_container_core::ContainerId;
+use kolla_container_core::state::{ContainerState, EngineKind, Status};
 use kolla_container_testkit::Harness;
 use kolla_container_testkit::matrix::merge;
 use serde_json::{Value, json};
@@ -144,7 +145,7 @@ async fn killed(subject: &mut Subject<'_>, nth: usize, kill: Kill, ends: Ends) -
 }
 
 /// Makes the container one that has to be killed in the end, and kills the program while the engine stops it for `wanted`.
-async fn killed_at_its_stop(subject: &mut Subject<'_>, more: Value, wanted: &Value) -> ContainerState {
+async fn killed_at_its_stop(h: &Harness, subject: &mut Subject<'_>, more: Value, wanted: &Value) -> ContainerState {
     let mut stubborn = json!({"image": STUBBORN, "stop_timeout": "10s"});
     merge(&mut stubborn, more);
     let spec = subject.other(stubborn);
@@ -158,16 +159,25 @@ async fn killed_at_its_stop(subject: &mut Subject<'_>, more: Value, wanted: &Val
     let mut proxy = Proxy::start(&program.socket(), is_stop).unwrap();
     let running = program.at(proxy.address()).begin("apply", wanted, &[]).await;
     let held = proxy.held().await;
+    stop_has_begun(h, &before.id).await;
     running.kill().await;
     drop(held);
     before
+}
+
+/// Waits until the engine is at it. Podman gives up one that nobody waits for any more before it has begun, and says that it
+/// has; Docker does neither.
+async fn stop_has_begun(h: &Harness, id: &ContainerId) {
+    if h.runtime().engine().kind == EngineKind::Podman {
+        h.wait_until(id, |state| state.status == Status::Stopping).await;
+    }
 }
 
 /// The engine goes on with a stop that nobody waits for any more, and Docker does not say so.
 pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to_run(h: &Harness) {
     let mut subject = Subject::new(h, "web").await;
     let wanted = subject.other(json!({}));
-    let before = killed_at_its_stop(&mut subject, json!({}), &wanted).await;
+    let before = killed_at_its_stop(h, &mut subject, json!({}), &wanted).await;
 
     let recovered = subject.program().run("apply", &subject.spec(), &["--take-over"]).await;
 
@@ -181,7 +191,7 @@ pub(crate) async fn a_stop_under_way_is_over_before_the_old_container_is_left_to
 pub(crate) async fn a_stop_under_way_of_one_that_removes_itself_costs_no_data(h: &Harness) {
     let mut subject = Subject::new(h, "web").await;
     let wanted = subject.other(json!({}));
-    killed_at_its_stop(&mut subject, json!({"auto_remove": true}), &wanted).await;
+    killed_at_its_stop(h, &mut subject, json!({"auto_remove": true}), &wanted).await;
     let new = subject.look().await.places()["next"].clone();
 
     let recovered = subject.program().run("apply", &wanted, &["--take-over"]).await;
@@ -207,8 +217,10 @@ pub(crate) async fn a_new_container_that_is_being_stopped_is_not_taken_for_one_t
     let mut proxy = Proxy::start(&program.socket(), stops_new).unwrap();
     let running = program.at(proxy.address()).begin("apply", &subject.other(stubborn), &[]).await;
     until_the_new_one_runs(h, &before.id).await;
+    let new = h.see(&h.name("web")).await.id;
     running.interrupt().await;
     let held = proxy.held().await;
+    stop_has_begun(h, &new).await;
     running.kill().await;
     drop(held);
 
