@@ -37,7 +37,7 @@ pub(super) fn under_way<'a>(goals: &Goals, seen: &'a Observation, reconciler: &R
         let Some(left) = seen.leftovers.get(name) else { continue };
         let there = seen.container(name);
         let all = there.into_iter().chain(&left.next).chain(&left.previous);
-        stops.extend(all.filter(|container| container.status == Status::Stopping).filter_map(|container| {
+        stops.extend(all.filter(|container| is_going(container)).filter_map(|container| {
             let at_most = stop_time([container])?;
             Some(Stop { container, at_most })
         }));
@@ -47,6 +47,12 @@ pub(super) fn under_way<'a>(goals: &Goals, seen: &'a Observation, reconciler: &R
         }
     }
     stops
+}
+
+/// Whether it will have ended in a moment, or be gone.
+fn is_going(container: &ContainerState) -> bool {
+    let removes_itself = container.config.auto_remove == Some(true) && container.status == Status::Exited;
+    removes_itself || container.status == Status::Stopping
 }
 
 /// That of an old container in its place which was not stopped yet, as far as the engine says.
