@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::Reconciler;
 use crate::plan::{Goal, Goals, Leftovers, Observation};
 use crate::runtime::Runtime;
-use crate::spec::ContainerSpec;
 use crate::state::{ContainerState, Status};
 use crate::supervisor::{Active, UnitState};
 
@@ -69,7 +68,7 @@ fn of_old_one<'a>(
     let has_policy = new.owner.restart.is_some() && new.owner.restart == old.config.restart;
     // A plan knows how to start by its unit what runs without it, on its way to an end or not.
     let is_supervised = reconciler.supervisor.is_some()
-        && goal.spec().is_some_and(|spec: &ContainerSpec| spec.deploy.is_supervised())
+        && goal.spec().is_some_and(|spec| spec.deploy.is_supervised())
         && goal.wants_it_up()
         && old.config.auto_remove != Some(true);
     if old.status != Status::Running || has_policy || is_supervised || is_active(unit) {
